@@ -1,0 +1,60 @@
+"""DeidentifiedBundle → Event: the record that a log keeps and a consumer reads (DESIGN §5).
+
+Headers are CloudEvents 1.0 in binary mode. `ce_id` is deterministic: a resend gives the same event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from transformers.deidentify.pseudonyms import LedgerKey
+from transformers.deidentify.values import DeidentifiedBundle
+
+CE_TYPE = "fr.snds-gateway.bundle.v1"
+CONTENT_TYPE = "application/fhir+json"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Event:
+    """One record: `key` and `value` as bytes of UTF-8 text, `headers` in the order they are written."""
+
+    id: str
+    key: str
+    headers: Mapping[str, str]
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"Event({len(self.value)} bytes)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Record:
+    """An event as read from a log, with its partition and offset."""
+
+    partition: int
+    offset: int
+    event: Event
+
+    def __repr__(self) -> str:
+        return f"Record(partition={self.partition}, offset={self.offset})"
+
+
+def event_of(
+    bundle: DeidentifiedBundle, *, ledger: LedgerKey, received_at: datetime, definitions_version: str
+) -> Event:
+    """Build the event of one de-identified bundle. `received_at` is aware UTC."""
+    event_id = ledger.event_id(bundle.bundle_identity, bundle.key, bundle.body)
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event_id,
+        "ce_type": CE_TYPE,
+        "ce_source": f"/hospital/{bundle.finess}/{bundle.source}",
+        "ce_time": received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "content-type": CONTENT_TYPE,
+        "key-id": bundle.key_id,
+        "rules-version": bundle.rules_version,
+        "definitions-version": definitions_version,
+    }
+    return Event(id=event_id, key=bundle.key, headers=headers, value=bundle.body)
