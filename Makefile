@@ -1,0 +1,61 @@
+# The two commands of a newcomer: `make demo` shows the whole line, `make test` proves it.
+# Everything is installed into .venv from lock files with hashes; nothing else on the machine changes.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ./data
+
+.PHONY: help install demo serve test check bench format lock clean
+
+help:
+	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
+	@echo "make install  .venv with the product alone"
+	@echo "make serve    the gateway on 127.0.0.1:8080 with DATA=$(DATA) (made by snds-gateway init)"
+	@echo "make test     everything the project promises, attacked"
+	@echo "make check    format, lint, types, import direction, documents (under a minute)"
+	@echo "make bench    the figures, as JSON, kept in bench/results/"
+	@echo "make lock     resolve the lock files anew"
+
+$(VENV)/.made:
+	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.product: $(VENV)/.made requirements.lock requirements-build.lock pyproject.toml
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.developer: $(VENV)/.product requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.product
+
+demo: install
+	@$(BIN)/snds-gateway demo
+
+serve: install
+	@$(BIN)/snds-gateway serve --data-dir $(DATA)
+
+test: $(VENV)/.developer
+	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+check: $(VENV)/.developer
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/docs tests/architecture
+
+format: $(VENV)/.developer
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.developer
+	@$(BIN)/python -m bench.run
+
+lock: $(VENV)/.developer
+	@sh scripts/lock.sh $(BIN)
+
+clean:
+	rm -rf $(VENV) demo-data .mypy_cache .ruff_cache .pytest_cache *.egg-info
