@@ -1,0 +1,1 @@
+"""What end-to-end tests share: a real installation, driven from outside as its users drive it."""
