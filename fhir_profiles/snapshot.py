@@ -1,0 +1,152 @@
+"""Differential + base → snapshot, for definitions that are published without one (FHIR R4 profiling §5.1.0.5).
+
+Works on the JSON of ElementDefinitions. Promise: a missing base or a cycle is one clear error that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+Find = Callable[[str], "Json | None"]
+
+
+def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json:
+    """Return the definition with a snapshot: its own, or one made from its base. Raises ValueError."""
+    if raw.get("snapshot", {}).get("element"):
+        return raw
+    url = str(raw["url"])
+    if url in above:
+        raise ValueError(f"{url} is its own base")
+    base = find(str(raw["baseDefinition"]))
+    if base is None:
+        raise ValueError(f"{url}: base {raw['baseDefinition']} is not loaded")
+    complete = with_snapshot(base, find, above=(*above, url))
+    elements = [dict(one) for one in complete["snapshot"]["element"]]
+    root = str(raw["type"]).rpartition("/")[2]
+    for change in raw["differential"]["element"]:
+        _apply(elements, change, find=find, root=root)
+    return {**raw, "snapshot": {"element": elements}}
+
+
+def _apply(elements: list[dict[str, Any]], change: Json, *, find: Find, root: str) -> None:
+    identity = str(change.get("id") or change["path"])
+    position = _position(elements, identity)
+    if position is None:
+        position = _make(elements, identity, find=find, root=root)
+    elements[position] = _merged(elements[position], change)
+
+
+def _position(elements: list[dict[str, Any]], identity: str) -> int | None:
+    for index, one in enumerate(elements):
+        if one.get("id", one.get("path")) == identity:
+            return index
+    return None
+
+
+def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: str) -> int:
+    """Make the line that a differential names and the base has not: a slice, or the children of a type."""
+    parent, _, last = identity.rpartition(".")
+    if ":" in last:
+        unsliced = f"{parent}.{last.partition(':')[0]}" if parent else last.partition(":")[0]
+        start = _position(elements, unsliced)
+        if start is None:
+            start = _make(elements, unsliced, find=find, root=root)
+        end = _end(elements, unsliced)
+        copied = {key: value for key, value in elements[start].items() if key not in ("slicing", "id", "path")}
+        copied |= {"id": identity, "sliceName": last.partition(":")[2], "min": 0}
+        elements.insert(end, copied)
+        return end
+    above = _position(elements, parent)
+    if above is None:
+        above = _make(elements, parent, find=find, root=root)
+    _unfold(elements, above, find=find)
+    found = _position(elements, identity)
+    if found is None:
+        found = _choice(elements, parent, last)
+    if found is None:
+        raise ValueError(f"{identity}: {last} is not an element of {parent}")
+    return found
+
+
+def _choice(elements: list[dict[str, Any]], parent: str, last: str) -> int | None:
+    """Find `value[x]` where a differential says `valueQuantity`: make its slice."""
+    for index, one in enumerate(elements):
+        identity = str(one.get("id", one.get("path")))
+        if identity.startswith(f"{parent}.") and identity.endswith("[x]"):
+            stem = identity[len(parent) + 1 : -3]
+            if "." not in stem and ":" not in stem and last.startswith(stem):
+                wanted = last[len(stem) :].lower()
+                types = [kind for kind in one.get("type", ()) if kind["code"].lower() == wanted]
+                if types:
+                    copied = {key: value for key, value in one.items() if key not in ("id", "path", "slicing")}
+                    copied |= {"id": f"{identity}:{last}", "sliceName": last, "type": types}
+                    end = _end(elements, identity)
+                    elements.insert(end, copied)
+                    return end
+                del index
+    return None
+
+
+def _unfold(elements: list[dict[str, Any]], position: int, *, find: Find) -> None:
+    """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it."""
+    owner = elements[position]
+    identity = str(owner.get("id", owner.get("path")))
+    source, prefix = _children_source(elements, owner, identity, find)
+    end = _end(elements, identity)
+    copies = []
+    for one in source:
+        other = str(one.get("id", one.get("path")))
+        if other.startswith(prefix + "."):
+            copied = {key: value for key, value in one.items() if key != "path"}
+            copied["id"] = identity + other[len(prefix) :]
+            if _position(elements, copied["id"]) is None:
+                copies.append(copied)
+    elements[end:end] = copies
+
+
+def _children_source(elements: list[dict[str, Any]], owner: Json, identity: str, find: Find) -> tuple[list[Json], str]:
+    head, _, last = identity.rpartition(".")
+    unsliced = f"{head}.{last.partition(':')[0]}" if head else last.partition(":")[0]
+    if (
+        unsliced != identity
+        and _end(elements, unsliced, children_only=True) != (_position(elements, unsliced) or 0) + 1
+    ):
+        return list(elements), unsliced
+    reference = owner.get("contentReference")
+    if reference:
+        return list(elements), str(reference).partition("#")[2]
+    types = owner.get("type") or ()
+    if len(types) != 1:
+        raise ValueError(f"{identity}: children of an element with {len(types)} types")
+    wanted = (types[0].get("profile") or [f"http://hl7.org/fhir/StructureDefinition/{types[0]['code']}"])[0]
+    base = find(wanted) or find(f"http://hl7.org/fhir/StructureDefinition/{types[0]['code']}")
+    if base is None:
+        raise ValueError(f"{identity}: type {wanted} is not loaded")
+    complete = with_snapshot(base, find)
+    listed = list(complete["snapshot"]["element"])
+    return listed, str(listed[0].get("id", listed[0].get("path")))
+
+
+def _end(elements: list[dict[str, Any]], identity: str, *, children_only: bool = False) -> int:
+    """Return the position after an element, its children and (unless `children_only`) its slices."""
+    ends = (f"{identity}.",) if children_only else (f"{identity}.", f"{identity}:", f"{identity}/")
+    last = _position(elements, identity)
+    if last is None:
+        return len(elements)
+    for index in range(last + 1, len(elements)):
+        if str(elements[index].get("id", elements[index].get("path"))).startswith(ends):
+            last = index
+    return last + 1
+
+
+def _merged(element: Json, change: Json) -> dict[str, Any]:
+    merged = {**element, **{key: value for key, value in change.items() if key not in ("id", "path", "constraint")}}
+    if "constraint" in change:
+        known = {one["key"] for one in change["constraint"]}
+        kept = [one for one in element.get("constraint", ()) if one["key"] not in known]
+        merged["constraint"] = [*kept, *change["constraint"]]
+    if "base" not in merged:
+        merged["base"] = {"max": element.get("max", "*")}
+    return merged
