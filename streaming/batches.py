@@ -1,0 +1,97 @@
+"""Records → transaction 1: staged versions, dead letters, duplicates, offset, marks: all of a batch, or nothing.
+
+Event ids only count duplicates: a resent event passes the version guard like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from fhir_profiles.errors import Poisoned
+from streaming import dead_letter
+from streaming.dead_letter import FloodGuard
+from streaming.event import Record
+from streaming.resources import stage
+from streaming.staging import Delivery, read_event
+from streaming.state import State
+from transformers.contract import Contract
+
+Contracts = Callable[[str], Contract | None]
+"""FINESS → the hospital's contract, None for a hospital that the platform does not know."""
+
+SEEN = "SELECT event_id FROM seen WHERE event_id IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Applied:
+    """What a batch applied: each new event's place in the log, with the persons (FINESS, alias) it speaks of."""
+
+    fresh: tuple[tuple[Record, frozenset[tuple[str, str]]], ...]
+
+    def __repr__(self) -> str:
+        return f"Applied({len(self.fresh)} events)"
+
+
+def apply_batch(
+    state: State, records: Sequence[Record], *, log: str, contracts: Contracts, flood: FloodGuard
+) -> tuple[Applied, int]:
+    """Stage one batch of a partition; return what was applied and the last offset taken.
+
+    Stops early, with what came before kept, when poison floods.
+    """
+    read: list[tuple[Record, Delivery | str]] = []
+    for record in records:
+        outcome = _read(record, contracts)
+        read.append((record, outcome))
+        flood.observe(isinstance(outcome, str))
+        if flood.flooded:
+            break
+    last = read[-1][0]
+    with state.transaction() as connection:
+        ids = [one.event_id for _, one in read if isinstance(one, Delivery)]
+        seen = {row[0] for row in connection.execute(SEEN, (orjson.dumps(ids).decode(),))}
+        deliveries: list[tuple[Delivery, bool]] = []
+        fresh: list[tuple[Record, frozenset[tuple[str, str]]]] = []
+        for record, one in read:
+            if isinstance(one, str):
+                dead_letter.keep(connection, record, code=one, stage="read")
+                continue
+            known = one.event_id in seen
+            deliveries.append((one, known))
+            if not known:
+                seen.add(one.event_id)
+                fresh.append((record, _persons(one)))
+        staged = stage(connection, deliveries)
+        state.mark_dirty(staged.dirty)
+        connection.executemany("INSERT INTO seen (event_id) VALUES (?)", [(r.event.id,) for r, _ in fresh])
+        state.store_position(last.partition, last.offset, log=log)
+        state.count(
+            {
+                "applied": len(fresh),
+                "duplicates": len(deliveries) - len(fresh),
+                "dead_letters": len(read) - len(deliveries),
+                "superseded": staged.superseded,
+                "stamps_ahead": staged.ahead,
+            }
+        )
+    return Applied(tuple(fresh)), last.offset
+
+
+def _read(record: Record, contracts: Contracts) -> Delivery | str:
+    """Return what an event says, or the code of why it can never be applied."""
+    try:
+        delivery = read_event(record)
+    except Poisoned as poison:
+        return poison.code
+    return delivery if contracts(delivery.finess) is not None else "hospital-unknown"
+
+
+def _persons(delivery: Delivery) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (delivery.finess, entry.version.person)
+        for entry in delivery.entries
+        if entry.version is not None and entry.version.person is not None
+    )

@@ -1,0 +1,174 @@
+"""Change → D/tables.duckdb: whole persons replaced in one transaction, through Arrow, never row by row.
+
+One process holds the file (a second writer is refused); readers use the lake. Helper columns stay in schema `rows`,
+the official names are views without them. Promise: P6.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import duckdb
+import pyarrow as pa
+
+from fhir_profiles.errors import Misconfigured
+from streaming.layout import Layout, layout_of, tables_of_year, timeless_tables, year_of
+from streaming.sink import Change
+from transformers.snds.view import Row
+
+MEMORY_LIMIT = "384MB"
+THREADS = 2
+
+
+class DuckDbSink:
+    """The tables of an embedded installation. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(path.with_suffix(".lock"))
+        try:
+            self._connection = duckdb.connect(str(path))
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self._connection.execute
+        execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+        execute(f"SET threads = {THREADS}")
+        execute("SET preserve_insertion_order = false")
+        execute((files("streaming") / "sql" / "tables.sql").read_text(encoding="utf-8"))
+        execute("INSERT INTO marks.change SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM marks.change)")
+        listed = execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'rows'").fetchall()
+        self._made = {str(name) for (name,) in listed}
+        self._make(timeless_tables())
+
+    def apply(self, change: Change) -> int:
+        """Commit a change with the marks of what it touches; return its number."""
+        years = {year_of(name) for name in change.rows} - {None}
+        self._make([*change.rows, *(name for year in years if year is not None for name in tables_of_year(year))])
+        touched = sorted({*change.rows, *(name for name in change.removed if name in self._made)})
+        self._connection.execute("BEGIN")
+        try:
+            for table, owners in sorted(change.removed.items()):
+                if table in self._made:
+                    self._remove(table, owners)
+            for table, rows in sorted(change.rows.items()):
+                self._insert(table, rows)
+            self._connection.execute("INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[])", [touched])
+            self._connection.execute("UPDATE marks.change SET number = number + 1")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        return self.change_number()
+
+    def change_number(self) -> int:
+        """Return the number of the last committed change."""
+        return int(self.query("SELECT number FROM marks.change")[0][0])
+
+    def unpublished(self) -> frozenset[str]:
+        """Return the tables that changed since they were last published."""
+        rows = self._connection.execute("SELECT DISTINCT name FROM marks.unpublished").fetchall()
+        return frozenset(str(name) for (name,) in rows)
+
+    def mark_published(self, tables: frozenset[str]) -> None:
+        """Forget the marks of these tables."""
+        self._connection.execute(
+            "DELETE FROM marks.unpublished WHERE name IN (SELECT unnest(?::VARCHAR[]))", [sorted(tables)]
+        )
+
+    def published_tables(self) -> tuple[str, ...]:
+        """Return the fixed tables, and all tables of each year in which any of them has a row.
+
+        An emptied year disappears, so that what readers see depends on the rows alone.
+        """
+        years = {year_of(name) for name in sorted(self._made) if year_of(name) is not None and self._has_rows(name)}
+        shown = set(timeless_tables()) | {name for name in self._made if year_of(name) in years}
+        return tuple(sorted(shown))
+
+    def export(self, table: str, path: Path) -> None:
+        """Write one official table as Parquet, in an order that helps joins."""
+        layout = layout_of(table)
+        order = f" ORDER BY {', '.join(layout.sort)}" if layout.sort else ""
+        target = str(path).replace("'", "''")
+        self._connection.execute(
+            f"COPY (SELECT * FROM main.{_quoted(table)}{order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608
+        )
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read the tables (tests, digests)."""
+        rows: list[tuple[Any, ...]] = self._connection.execute(statement, list(parameters)).fetchall()
+        return rows
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+        self._lock.close()
+
+    def _make(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self._made:
+                continue
+            layout = layout_of(name)
+            columns = ", ".join(f"{_quoted(column.name)} {column.duckdb}" for column in layout.columns)
+            self._connection.execute(f"CREATE TABLE IF NOT EXISTS rows.{_quoted(name)} (owner BIGINT, {columns})")
+            self._connection.execute(f"CREATE OR REPLACE VIEW main.{_quoted(name)} AS {_view(name, layout)}")
+            self._made.add(name)
+
+    def _remove(self, table: str, owners: Sequence[int]) -> None:
+        self._connection.execute(
+            f"DELETE FROM rows.{_quoted(table)} WHERE owner IN (SELECT unnest(?::BIGINT[]))",  # noqa: S608
+            [list(owners)],
+        )
+
+    def _insert(self, table: str, rows: Sequence[tuple[int, Row]]) -> None:
+        if not rows:
+            return
+        arrow = _arrow(layout_of(table), rows)
+        self._connection.register("arrived", arrow)
+        try:
+            self._connection.execute(f"INSERT INTO rows.{_quoted(table)} SELECT * FROM arrived")  # noqa: S608
+        finally:
+            self._connection.unregister("arrived")
+
+    def _has_rows(self, name: str) -> bool:
+        return bool(self.query(f"SELECT EXISTS (SELECT 1 FROM rows.{_quoted(name)})")[0][0])  # noqa: S608
+
+
+def _lock(path: Path) -> BinaryIO:
+    """Hold the writer's lock. Raises `Misconfigured` when another process holds it."""
+    handle = path.open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise Misconfigured("writer-running", "another table writer holds these tables; one writes at a time") from None
+    return handle
+
+
+def _arrow(layout: Layout, rows: Sequence[tuple[int, Row]]) -> pa.Table:
+    columns = list(zip(*(row for _, row in rows), strict=True))
+    arrays = [pa.array([owner for owner, _ in rows], pa.int64())]
+    arrays += [pa.array(values, column.arrow) for values, column in zip(columns, layout.columns, strict=True)]
+    return pa.Table.from_arrays(arrays, names=["owner", *(column.name for column in layout.columns)])
+
+
+def _view(name: str, layout: Layout) -> str:
+    columns = ", ".join(_quoted(column.name) for column in layout.columns)
+    if not layout.merged:
+        return f"SELECT {columns} FROM rows.{_quoted(name)}"  # noqa: S608
+    return layout.merged.format(columns=columns, rows=f"rows.{_quoted(name)}")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

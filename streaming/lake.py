@@ -1,0 +1,103 @@
+"""Tables → D/lake: immutable publications for readers, one Parquet file a table, behind views with official names.
+
+`v/N/*.parquet` are all of one snapshot, unchanged files are hard links; `snds.duckdb` is renamed in when they are
+all on disk, so that a reader sees one publication or the next, never a mixture. Never changes a published file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+
+from streaming.sink import Exporting
+
+DATABASE = "snds.duckdb"
+KEPT_S = 600.0
+MIN_PAUSE_S = 1.0
+PAUSE_RATIO = 10.0
+
+
+class Lake:
+    """The folder of publications; one writer, any number of readers (`read_only`)."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder.resolve()
+        self._clock = clock
+        self._next_at = 0.0
+
+    @property
+    def exists(self) -> bool:
+        """Say whether anything was ever published."""
+        return (self._folder / DATABASE).is_file() and self._current() is not None
+
+    def due(self) -> bool:
+        """Say whether enough time passed since the last publication: 10 times its duration, 1 s at least."""
+        return self._clock() >= self._next_at
+
+    def publish(self, sink: Exporting) -> None:
+        """Make what is committed visible to readers, then forget the marks of what changed."""
+        started = self._clock()
+        changed = sink.unpublished()
+        previous = self._current()
+        target = self._folder / "v" / str((int(previous.name) if previous else 0) + 1)
+        building = self._folder / "v" / ".building"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        tables = sink.published_tables()
+        for table in tables:
+            path = building / f"{table}.parquet"
+            old = previous / path.name if previous else None
+            if old is not None and table not in changed and old.is_file():
+                os.link(old, path)
+            else:
+                sink.export(table, path)
+                _sync(path)
+        _sync(building)
+        building.rename(target)
+        _sync(target.parent)
+        self._show(tables, target)
+        sink.mark_published(changed)
+        now = self._clock()
+        self._next_at = now + max(MIN_PAUSE_S, PAUSE_RATIO * (now - started))
+
+    def sweep(self, *, keep_s: float = KEPT_S) -> None:
+        """Remove publications that another one replaced more than `keep_s` seconds ago."""
+        versions = self._versions()
+        for version, following in pairwise(versions):
+            if time.time() - following.stat().st_mtime > keep_s:
+                shutil.rmtree(version)
+
+    def _show(self, tables: Iterable[str], target: Path) -> None:
+        temporary = self._folder / ".building.duckdb"
+        temporary.unlink(missing_ok=True)
+        with duckdb.connect(str(temporary)) as connection:
+            for table in tables:
+                file = str(target / f"{table}.parquet").replace("'", "''")
+                connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM read_parquet('{file}')")  # noqa: S608
+        _sync(temporary)
+        temporary.replace(self._folder / DATABASE)
+        _sync(self._folder)
+
+    def _versions(self) -> list[Path]:
+        folder = self._folder / "v"
+        found = [path for path in folder.iterdir() if path.name.isdigit()] if folder.is_dir() else []
+        return sorted(found, key=lambda path: int(path.name))
+
+    def _current(self) -> Path | None:
+        """Return the last complete publication: folders get a number once all their files are on disk."""
+        versions = self._versions()
+        return versions[-1] if versions else None
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,67 @@
+"""The face of a table store: whole persons are replaced, in one transaction.
+
+DuckDB (embedded) implements it; nothing else in `streaming` knows which store runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from transformers.snds.view import Row
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Change:
+    """What one transaction does: the rows of some owners leave some tables, then rows come.
+
+    `removed` maps physical tables to owners, `rows` physical tables to (owner, row in official column order).
+    """
+
+    removed: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[tuple[int, Row]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Change({sum(map(len, self.rows.values()))} rows)"
+
+
+class Sink(Protocol):
+    """A store of tables in the SNDS's shape. Applying the same change twice gives the same tables."""
+
+    def apply(self, change: Change) -> int:
+        """Commit a change, mark its tables as not yet published, and return the number of the change."""
+        ...
+
+    def change_number(self) -> int:
+        """Return the number of the last committed change, 0 when there was none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+
+class Exporting(Protocol):
+    """What publishing needs of a store."""
+
+    def change_number(self) -> int:
+        """Return the number of the last committed change."""
+        ...
+
+    def unpublished(self) -> frozenset[str]:
+        """Return the tables that changed since they were last published."""
+        ...
+
+    def mark_published(self, tables: frozenset[str]) -> None:
+        """Forget these marks."""
+        ...
+
+    def published_tables(self) -> tuple[str, ...]:
+        """Return the official tables that readers should see now: the fixed ones, and every year that has rows."""
+        ...
+
+    def export(self, table: str, path: Path) -> None:
+        """Write one official table as a Parquet file."""
+        ...

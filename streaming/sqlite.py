@@ -1,0 +1,98 @@
+"""One way to open the SQLite files of an installation: WAL, fsync at each commit, explicit transactions.
+
+Never keeps a connection in a module; who opens it closes it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+from fhir_profiles.errors import Unavailable
+
+BUSY_TIMEOUT_MS = 5000
+PAGE_SIZE = 8192
+AUTOCHECKPOINT_PAGES = 2000
+SCHEMA_VERSION = 1
+
+
+def connect(path: Path, schema: str) -> sqlite3.Connection:
+    """Open or make a database, with the tables of `sql/<schema>.sql`.
+
+    WAL with `synchronous=FULL`: a commit is on disk when it returns, readers never block it. The connection may be
+    used by several threads, one at a time (its owner holds a lock).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        _switch_to_wal(connection)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            with transaction(connection):
+                for statement in _statements(schema):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite answers "locked" at once, without waiting, when two processes make the same file together."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Open an existing database to read it while others write. Raises `Unavailable` when there is none."""
+    if not path.is_file():
+        raise Unavailable("store-missing")
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a block in one write transaction: all of it is kept, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run several reads on one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _statements(schema: str) -> list[str]:
+    script = (files("streaming") / "sql" / f"{schema}.sql").read_text(encoding="utf-8")
+    lines = [line.split("--")[0] for line in script.splitlines()]
+    return [statement for statement in "\n".join(lines).split(";") if statement.strip()]

@@ -1,0 +1,228 @@
+"""Record → what the event says of each resource: its key, version, person, stay, aliases and references.
+
+Pure. Nothing is trusted: an event that does not have the shape of DESIGN §5 is `Poisoned` with a code, whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from fhir_profiles.errors import Poisoned
+from streaming.event import CE_TYPE, Record
+from streaming.versions import Version
+
+RESOURCE = "urn:snds-gateway:resource"
+PERSON = "urn:snds-gateway:person"
+STAY = "urn:snds-gateway:stay"
+FACT = "urn:snds-gateway:fact"
+
+SOURCE = re.compile(r"/hospital/([0-9A-Z]{9})/([^/]+)")
+INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,30}))?(Z|[+-]\d{2}:\d{2})")
+STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
+PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
+STAY_ELEMENTS = ("encounter", "context")
+AHEAD_NS = 5 * 60 * 1_000_000_000
+LARGEST_VERSION_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Incoming:
+    """One entry of an event. `version` is None for the tombstone of a DELETE."""
+
+    key: str
+    type: str
+    version: Version | None
+    received: int
+
+    def __repr__(self) -> str:
+        return f"Incoming(type={self.type})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Delivery:
+    """Everything one event says. `ahead` counts stamps that lie too far in the future and are ignored."""
+
+    finess: str
+    event_id: str
+    entries: tuple[Incoming, ...]
+    ahead: int = 0
+
+    def __repr__(self) -> str:
+        return f"Delivery(entries={len(self.entries)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Links:
+    """What one resource says of others: the aliases it declares, and the structures it refers to."""
+
+    kind: str | None
+    aliases: frozenset[str]
+    targets: frozenset[str]
+
+
+def read_event(record: Record) -> Delivery:
+    """Read one record. Raises `Poisoned` when it can never be applied."""
+    headers = record.event.headers
+    if headers.get("ce_type") != CE_TYPE:
+        raise Poisoned("event-type")
+    source = SOURCE.fullmatch(headers.get("ce_source", ""))
+    received = nanoseconds(headers.get("ce_time"))
+    if source is None or received is None or not record.event.id:
+        raise Poisoned("event-headers")
+    try:
+        bundle = orjson.loads(record.event.value)
+    except orjson.JSONDecodeError:
+        raise Poisoned("event-json") from None
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise Poisoned("event-shape")
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list):
+        raise Poisoned("event-shape")
+    stamp, late = _not_ahead(nanoseconds(bundle.get("timestamp")), received)
+    read: list[Incoming] = []
+    for number, entry in enumerate(entries):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if not isinstance(resource, dict):
+            raise Poisoned("event-shape")
+        one, ahead = _incoming(resource, received=received, stamp=stamp, event_id=record.event.id, entry=number)
+        late += ahead
+        read.append(one)
+    return Delivery(source[1], record.event.id, tuple(read), late)
+
+
+def nanoseconds(instant: object) -> int | None:
+    """Return an instant as nanoseconds since 1970, None when it is not one."""
+    found = INSTANT.fullmatch(instant) if isinstance(instant, str) else None
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(found[1] + found[3]).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    whole = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    return whole * 1_000_000_000 + int((found[2] or "")[:9].ljust(9, "0"))
+
+
+def links_of(resource_type: str, resource: Mapping[str, Any]) -> Links:
+    """Return the alias edges that a resource declares and the structures that it refers to."""
+    kind = {"Patient": "person", "Encounter": "stay"}.get(resource_type)
+    aliases: set[str] = set()
+    if kind is not None:
+        aliases.update(_identifiers(resource, PERSON if kind == "person" else STAY))
+    if resource_type == "Patient":
+        for link in _listed(resource.get("link")):
+            aliases.update(alias for alias in [_alias(link.get("other"), PERSON)] if alias)
+    return Links(kind, frozenset(aliases), frozenset(_targets(resource)))
+
+
+def _incoming(
+    resource: dict[str, Any], *, received: int, stamp: int | None, event_id: str, entry: int
+) -> tuple[Incoming, int]:
+    resource_type = resource.get("resourceType")
+    keys = _identifiers(resource, RESOURCE)
+    if not isinstance(resource_type, str) or not keys:
+        raise Poisoned("event-resource")
+    if resource_type == "Basic" and _fact(resource) == "deleted":
+        return Incoming(keys[0], _deleted_type(resource), None, received), 0
+    meta = resource.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    updated, ahead = _not_ahead(nanoseconds(meta.get("lastUpdated")), received)
+    version = Version(
+        stamped=updated is not None,
+        stamp=updated if updated is not None else stamp if stamp is not None else received,
+        version_id=_version_id(meta.get("versionId")),
+        received=received,
+        event_id=event_id,
+        entry=entry,
+        body=orjson.dumps(resource, option=orjson.OPT_SORT_KEYS),
+        person=_person(resource_type, resource),
+        stay=_stay(resource_type, resource),
+    )
+    return Incoming(keys[0], resource_type, version, received), ahead
+
+
+def _not_ahead(stamp: int | None, received: int) -> tuple[int | None, int]:
+    """A clock that runs ahead would win over every later correction: such a stamp is ignored, and counted."""
+    if stamp is not None and stamp > received + AHEAD_NS:
+        return None, 1
+    return stamp, 0
+
+
+def _version_id(value: object) -> int:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= LARGEST_VERSION_DIGITS:
+        return int(value)
+    return -1
+
+
+def _person(resource_type: str, resource: Mapping[str, Any]) -> str | None:
+    if resource_type == "Patient":
+        return next(iter(_identifiers(resource, PERSON)), None)
+    return next(_first_aliases(resource, PERSON_ELEMENTS, PERSON), None)
+
+
+def _stay(resource_type: str, resource: Mapping[str, Any]) -> str | None:
+    if resource_type == "Encounter":
+        return next(iter(_identifiers(resource, STAY)), None)
+    return next(_first_aliases(resource, STAY_ELEMENTS, STAY), None)
+
+
+def _first_aliases(resource: Mapping[str, Any], elements: tuple[str, ...], system: str) -> Iterator[str]:
+    for name in elements:
+        for reference in _listed(resource.get(name)):
+            if alias := _alias(reference, system):
+                yield alias
+
+
+def _fact(resource: Mapping[str, Any]) -> str | None:
+    code = resource.get("code")
+    codings = _listed(code.get("coding")) if isinstance(code, dict) else []
+    return next((coding.get("code") for coding in codings if coding.get("system") == FACT), None)
+
+
+def _deleted_type(resource: Mapping[str, Any]) -> str:
+    for extension in _listed(resource.get("extension")):
+        if extension.get("url") == "urn:snds-gateway:type" and isinstance(extension.get("valueCode"), str):
+            return str(extension["valueCode"])
+    return "Basic"
+
+
+def _alias(reference: object, system: str) -> str | None:
+    identifier = reference.get("identifier") if isinstance(reference, dict) else None
+    if isinstance(identifier, dict) and identifier.get("system") == system:
+        value = identifier.get("value")
+        return value if isinstance(value, str) else None
+    return None
+
+
+def _identifiers(resource: Mapping[str, Any], system: str) -> list[str]:
+    return [
+        one["value"]
+        for one in _listed(resource.get("identifier"))
+        if one.get("system") == system and isinstance(one.get("value"), str)
+    ]
+
+
+def _listed(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value]
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _targets(node: object) -> Iterator[str]:
+    """Find every reference to a structure, wherever it stands."""
+    if isinstance(node, dict):
+        if node.get("type") in STRUCTURES and (target := _alias(node, RESOURCE)):
+            yield target
+        for value in node.values():
+            if isinstance(value, (dict, list)):
+                yield from _targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            if isinstance(value, (dict, list)):
+                yield from _targets(value)
