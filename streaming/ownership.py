@@ -88,21 +88,22 @@ def hold(connection: sqlite3.Connection, tables: Mapping[str, Sequence[tuple[int
 
 def move_exits(connection: sqlite3.Connection, written: Sequence[Written]) -> None:
     """Replace the exits of these persons and mark the hospital years that they touch."""
+    # all old ones go first: persons that parted share an owner
+    for owner in sorted({owner for one in written for owner in one.person.owners}):
+        connection.execute(
+            "INSERT OR IGNORE INTO dirty_year (finess, year) SELECT finess, year FROM exit WHERE owner = ?", (owner,)
+        )
+        connection.execute("DELETE FROM exit WHERE owner = ?", (owner,))
     for one in written:
-        finess = one.person.finess
-        for owner in sorted(one.person.owners):
-            connection.execute(
-                "INSERT OR IGNORE INTO dirty_year (finess, year) SELECT finess, year FROM exit WHERE owner = ?",
-                (owner,),
-            )
-            connection.execute("DELETE FROM exit WHERE owner = ?", (owner,))
         for year, month in one.rows.exits:
             connection.execute(
                 "INSERT INTO exit (finess, year, month, owner, stays) VALUES (?, ?, ?, ?, 1)"
                 " ON CONFLICT DO UPDATE SET stays = stays + 1",
-                (finess, year, month, one.owner),
+                (one.person.finess, year, month, one.owner),
             )
-            connection.execute("INSERT OR IGNORE INTO dirty_year (finess, year) VALUES (?, ?)", (finess, year))
+            connection.execute(
+                "INSERT OR IGNORE INTO dirty_year (finess, year) VALUES (?, ?)", (one.person.finess, year)
+            )
 
 
 def settle(connection: sqlite3.Connection, written: Sequence[Written], held: Mapping[str, Sequence[int]]) -> None:

@@ -186,8 +186,8 @@ def log_of(events: Iterable[Event]) -> MemoryLog:
 
 
 def written(data_dir: Path, log: MemoryLog, **options: Any) -> TableWriter:
-    """Return a writer that has applied everything in the log; the caller closes it."""
-    options = {"rules": rules(), "pace": Pace(events=3, persons=2)} | options
+    """Return a writer that has applied everything in the log, event by event; the caller closes it."""
+    options = {"rules": rules(), "pace": Pace(events=1, persons=2, coalesce_s=0.0)} | options
     writer = TableWriter(data_dir, consumer=log, **options)
     try:
         writer.drain()
