@@ -5,6 +5,7 @@ Event ids only count duplicates: a resent event passes the version guard like an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,23 +23,27 @@ from transformers.contract import Contract
 Contracts = Callable[[str], Contract | None]
 """FINESS → the hospital's contract, None for a hospital that the platform does not know."""
 
+log = logging.getLogger(__name__)
+
 SEEN = "SELECT event_id FROM seen WHERE event_id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Applied:
-    """What a batch applied: each new event's place in the log, with the persons (FINESS, alias) it speaks of."""
+class Fresh:
+    """One new event: its place in the log, and the persons (FINESS, alias) that it speaks of."""
 
-    fresh: tuple[tuple[Record, frozenset[tuple[str, str]]], ...]
+    partition: int
+    offset: int
+    persons: frozenset[tuple[str, str]]
 
     def __repr__(self) -> str:
-        return f"Applied({len(self.fresh)} events)"
+        return f"Fresh(partition={self.partition}, offset={self.offset})"
 
 
 def apply_batch(
-    state: State, records: Sequence[Record], *, log: str, contracts: Contracts, flood: FloodGuard
-) -> tuple[Applied, int]:
-    """Stage one batch of a partition; return what was applied and the last offset taken.
+    state: State, records: Sequence[Record], *, log_identity: str, contracts: Contracts, flood: FloodGuard
+) -> tuple[list[Fresh], int]:
+    """Stage one batch of a partition; return the new events and the last offset taken.
 
     Stops early, with what came before kept, when poison floods.
     """
@@ -54,7 +59,8 @@ def apply_batch(
         ids = [one.event_id for _, one in read if isinstance(one, Delivery)]
         seen = {row[0] for row in connection.execute(SEEN, (orjson.dumps(ids).decode(),))}
         deliveries: list[tuple[Delivery, bool]] = []
-        fresh: list[tuple[Record, frozenset[tuple[str, str]]]] = []
+        fresh: list[Fresh] = []
+        new_ids: list[tuple[str]] = []
         for record, one in read:
             if isinstance(one, str):
                 dead_letter.keep(connection, record, code=one, stage="read")
@@ -63,11 +69,12 @@ def apply_batch(
             deliveries.append((one, known))
             if not known:
                 seen.add(one.event_id)
-                fresh.append((record, _persons(one)))
+                new_ids.append((one.event_id,))
+                fresh.append(Fresh(record.partition, record.offset, _persons(one)))
         staged = stage(connection, deliveries)
         state.mark_dirty(staged.dirty)
-        connection.executemany("INSERT INTO seen (event_id) VALUES (?)", [(r.event.id,) for r, _ in fresh])
-        state.store_position(last.partition, last.offset, log=log)
+        connection.executemany("INSERT INTO seen (event_id) VALUES (?)", new_ids)
+        state.store_position(last.partition, last.offset, log=log_identity)
         state.count(
             {
                 "applied": len(fresh),
@@ -77,7 +84,7 @@ def apply_batch(
                 "stamps_ahead": staged.ahead,
             }
         )
-    return Applied(tuple(fresh)), last.offset
+    return fresh, last.offset
 
 
 def _read(record: Record, contracts: Contracts) -> Delivery | str:
@@ -86,6 +93,9 @@ def _read(record: Record, contracts: Contracts) -> Delivery | str:
         delivery = read_event(record)
     except Poisoned as poison:
         return poison.code
+    except Exception as error:  # noqa: BLE001 - nothing that stands in a log may stop the ones after it
+        log.error("event-unreadable: %s", type(error).__name__)  # noqa: TRY400
+        return "event-unreadable"
     return delivery if contracts(delivery.finess) is not None else "hospital-unknown"
 
 

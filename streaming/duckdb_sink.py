@@ -92,9 +92,12 @@ class DuckDbSink:
 
         An emptied year disappears, so that what readers see depends on the rows alone.
         """
-        years = {year_of(name) for name in sorted(self._made) if year_of(name) is not None and self._has_rows(name)}
-        shown = set(timeless_tables()) | {name for name in self._made if year_of(name) in years}
-        return tuple(sorted(shown))
+        years: set[int] = set()
+        for name in self._made:
+            year = year_of(name)
+            if year is not None and year not in years and self._has_rows(name):
+                years.add(year)
+        return tuple(sorted([*timeless_tables(), *(name for year in years for name in tables_of_year(year))]))
 
     def export(self, table: str, path: Path) -> None:
         """Write one official table as Parquet, in an order that helps joins."""

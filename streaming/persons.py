@@ -13,17 +13,17 @@ from typing import Any
 
 import orjson
 
+from streaming.staging import flags_of
 from transformers.snds.view import PersonView, Staged
 
-FLAG = "urn:snds-gateway:flag"
-
+# CROSS JOIN fixes the order: SQLite would else start from every alias of the hospital.
 COMPONENT = """
 WITH RECURSIVE link (alias) AS (
     VALUES (:alias)
     UNION
     SELECT other.alias
-    FROM link JOIN declared ON declared.finess = :finess AND declared.kind = 'person' AND declared.alias = link.alias
-        JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'person'
+    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'person' AND declared.alias = link.alias
+        CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'person'
 )
 SELECT alias FROM link
 """
@@ -39,8 +39,8 @@ WITH RECURSIVE link (alias) AS (
     WHERE finess = :finess AND kind = 'stay' AND key IN (SELECT value FROM json_each(:keys))
     UNION
     SELECT other.alias
-    FROM link JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
-        JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
+    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+        CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
 )
 SELECT key, type, body, event_id, entry FROM resource
 WHERE finess = :finess AND person IS NULL AND stay IN (SELECT alias FROM link) AND body IS NOT NULL
@@ -50,7 +50,7 @@ TARGETS = """
 WITH RECURSIVE down (key) AS (
     SELECT target FROM refers WHERE finess = :finess AND key IN (SELECT value FROM json_each(:keys))
     UNION
-    SELECT refers.target FROM down JOIN refers ON refers.finess = :finess AND refers.key = down.key
+    SELECT refers.target FROM down CROSS JOIN refers ON refers.finess = :finess AND refers.key = down.key
 )
 SELECT key FROM down
 """
@@ -139,9 +139,7 @@ class Views:
 
 def _staged(key: str, resource_type: str, body: bytes) -> Staged:
     resource: dict[str, Any] = orjson.loads(body)
-    tags = (resource.get("meta") or {}).get("tag") or ()
-    flags = frozenset(tag["code"] for tag in tags if tag.get("system") == FLAG and "code" in tag)
-    return Staged(key, resource_type, resource, flags)
+    return Staged(key, resource_type, resource, flags_of(resource))
 
 
 def _json(values: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streaming.staging import STRUCTURES, Delivery, links_of
-from streaming.versions import History, Version, delete, receive
+from streaming.versions import NOTHING, History, Version, delete, receive
 
 Address = tuple[str, str]
 """(FINESS, resource key)"""
@@ -35,25 +35,26 @@ ON CONFLICT (finess, key) DO UPDATE SET type = excluded.type, top = excluded.top
 SAVE_SPARE = f"INSERT INTO spare (finess, key, {VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DECLARE = "INSERT OR IGNORE INTO declared (finess, kind, alias, key) VALUES (?, ?, ?, ?)"
 REFER = "INSERT OR IGNORE INTO refers (finess, target, key) VALUES (?, ?, ?)"
+# CROSS JOIN fixes the order: SQLite would else start from every row of the hospital.
 REFERRING = """
 WITH RECURSIVE up (key) AS (
     SELECT value FROM json_each(:keys)
     UNION
-    SELECT refers.key FROM up JOIN refers ON refers.finess = :finess AND refers.target = up.key
+    SELECT refers.key FROM up CROSS JOIN refers ON refers.finess = :finess AND refers.target = up.key
 )
-SELECT DISTINCT person, stay FROM up JOIN resource ON resource.finess = :finess AND resource.key = up.key
+SELECT DISTINCT person, stay FROM up CROSS JOIN resource ON resource.finess = :finess AND resource.key = up.key
 """
 PERSONS_OF_STAYS = """
 WITH RECURSIVE link (alias) AS (
     SELECT value FROM json_each(:stays)
     UNION
     SELECT other.alias
-    FROM link JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
-        JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
+    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+        CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
 )
 SELECT DISTINCT resource.person
-FROM link JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
-    JOIN resource ON resource.finess = :finess AND resource.key = declared.key
+FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+    CROSS JOIN resource ON resource.finess = :finess AND resource.key = declared.key
 WHERE resource.person IS NOT NULL
 """
 
@@ -87,7 +88,7 @@ def stage(connection: sqlite3.Connection, deliveries: Sequence[tuple[Delivery, b
             address = (delivery.finess, entry.key)
             one = held.get(address)
             if one is None:
-                one = held[address] = _Held(entry.type, History(), None)
+                one = held[address] = _Held(entry.type, NOTHING, None)
             one.touched = True
             if entry.version is None:
                 one.history = delete(one.history, entry.received)
@@ -198,7 +199,7 @@ def _save_links(connection: sqlite3.Connection, changed: Mapping[Address, _Held]
     for (finess, key), one in changed.items():
         if one.history.current is None:
             continue
-        links = links_of(one.type, orjson.loads(one.history.current.body))
+        links = links_of(one.type, one.history.current.body)
         declared += [(finess, links.kind, alias, key) for alias in links.aliases if links.kind]
         refers += [(finess, target, key) for target in links.targets if target != key]
     connection.executemany(DECLARE, declared)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -18,12 +19,15 @@ from streaming.event import CE_TYPE, Record
 from streaming.versions import Version
 
 RESOURCE = "urn:snds-gateway:resource"
+RESOURCE_BYTES = RESOURCE.encode()
 PERSON = "urn:snds-gateway:person"
 STAY = "urn:snds-gateway:stay"
 FACT = "urn:snds-gateway:fact"
+FLAG = "urn:snds-gateway:flag"
 
 SOURCE = re.compile(r"/hospital/([0-9A-Z]{9})/([^/]+)")
 INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,30}))?(Z|[+-]\d{2}:\d{2})")
+KINDS = {"Patient": "person", "Encounter": "stay"}
 STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
 PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")
@@ -66,6 +70,9 @@ class Links:
     targets: frozenset[str]
 
 
+NO_LINKS = Links(None, frozenset(), frozenset())
+
+
 def read_event(record: Record) -> Delivery:
     """Read one record. Raises `Poisoned` when it can never be applied."""
     headers = record.event.headers
@@ -98,7 +105,12 @@ def read_event(record: Record) -> Delivery:
 
 def nanoseconds(instant: object) -> int | None:
     """Return an instant as nanoseconds since 1970, None when it is not one."""
-    found = INSTANT.fullmatch(instant) if isinstance(instant, str) else None
+    return _nanoseconds(instant) if isinstance(instant, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _nanoseconds(instant: str) -> int | None:
+    found = INSTANT.fullmatch(instant)
     if found is None:
         return None
     try:
@@ -109,9 +121,12 @@ def nanoseconds(instant: object) -> int | None:
     return whole * 1_000_000_000 + int((found[2] or "")[:9].ljust(9, "0"))
 
 
-def links_of(resource_type: str, resource: Mapping[str, Any]) -> Links:
+def links_of(resource_type: str, body: bytes) -> Links:
     """Return the alias edges that a resource declares and the structures that it refers to."""
-    kind = {"Patient": "person", "Encounter": "stay"}.get(resource_type)
+    kind = KINDS.get(resource_type)
+    if kind is None and body.count(RESOURCE_BYTES) < 2:  # its own identifier alone: nothing to look for
+        return NO_LINKS
+    resource: dict[str, Any] = orjson.loads(body)
     aliases: set[str] = set()
     if kind is not None:
         aliases.update(_identifiers(resource, PERSON if kind == "person" else STAY))
@@ -119,6 +134,13 @@ def links_of(resource_type: str, resource: Mapping[str, Any]) -> Links:
         for link in _listed(resource.get("link")):
             aliases.update(alias for alias in [_alias(link.get("other"), PERSON)] if alias)
     return Links(kind, frozenset(aliases), frozenset(_targets(resource)))
+
+
+def flags_of(resource: Mapping[str, Any]) -> frozenset[str]:
+    """Return the codes of `meta.tag` under our system."""
+    meta = resource.get("meta")
+    tags = _listed(meta.get("tag")) if isinstance(meta, dict) else []
+    return frozenset(str(tag.get("code")) for tag in tags if tag.get("system") == FLAG)
 
 
 def _incoming(
@@ -217,7 +239,8 @@ def _listed(value: object) -> list[dict[str, Any]]:
 def _targets(node: object) -> Iterator[str]:
     """Find every reference to a structure, wherever it stands."""
     if isinstance(node, dict):
-        if node.get("type") in STRUCTURES and (target := _alias(node, RESOURCE)):
+        kind = node.get("type")
+        if isinstance(kind, str) and kind in STRUCTURES and (target := _alias(node, RESOURCE)):
             yield target
         for value in node.values():
             if isinstance(value, (dict, list)):

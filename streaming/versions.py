@@ -52,8 +52,14 @@ class History:
     spares: tuple[Version, ...] = field(default=())
 
 
+NOTHING = History()
+
+
 def receive(history: History, version: Version) -> History:
     """Return the history with one more version."""
+    if history is NOTHING:  # by far the most frequent case
+        stamped = version.stamped
+        return History(version, version.stamp if stamped else None, version.received if stamped else None)
     top, top_first = history.top, history.top_first
     if version.stamped:
         if top is None or version.stamp > top:

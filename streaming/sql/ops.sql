@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS declared (
     key    TEXT NOT NULL,
     PRIMARY KEY (finess, kind, alias, key)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS declared_key ON declared (finess, key);
+CREATE INDEX IF NOT EXISTS declared_key ON declared (finess, key, kind);
 
 -- Reverse index: which resources refer to a structure (Organization, Location, Medication…).
 CREATE TABLE IF NOT EXISTS refers (

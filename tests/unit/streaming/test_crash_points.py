@@ -115,6 +115,6 @@ def test_a_log_that_lost_its_end_or_its_beginning_is_refused(tmp_path: Path) -> 
         written(tmp_path / "beyond", log)
 
     trimmed = log_of(STORY)
-    trimmed.first_offset = lambda partition: 3  # type: ignore[method-assign]
+    trimmed.first_offset = lambda _: 3  # type: ignore[method-assign]
     with pytest.raises(Misconfigured, match="offset-lost"):
         written(tmp_path / "lost", trimmed)

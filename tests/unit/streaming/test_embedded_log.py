@@ -54,7 +54,7 @@ async def test_counts_of_each_hospital_are_kept_with_the_events(tmp_path: Path) 
     assert counted(path) == [(OTHER, 1, 0, 0, 1), (FINESS, 6, 3, 1, 2)]
 
 
-async def test_two_processes_share_one_log_and_lose_nothing(tmp_path: Path) -> None:
+def test_two_processes_share_one_log_and_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "events.sqlite"
     command = [sys.executable, "-c", textwrap.dedent(PUBLISHER), str(path)]
     processes = [

@@ -146,7 +146,7 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
         def published_tables(self) -> tuple[str, ...]:
             return ()
 
-        def mark_published(self, tables: frozenset[str]) -> None:
+        def mark_published(self, _: frozenset[str]) -> None:
             now[0] += 3.0
 
         def export(self, table: str, path: Path) -> None:

@@ -114,7 +114,7 @@ def test_edges_are_aliases_links_and_references_to_structures() -> None:
         diagnosis=[{"condition": reference("Condition", "resource", "cond")}],
     )
 
-    person, stay = links_of("Patient", merged), links_of("Encounter", unit)
+    person, stay = links_of("Patient", orjson.dumps(merged)), links_of("Encounter", orjson.dumps(unit))
 
     assert (person.kind, person.aliases) == ("person", {"a", "b", "c"})
     assert (stay.kind, stay.aliases, stay.targets) == ("stay", {"s1", "s2"}, {"loc", "org"})
