@@ -22,7 +22,8 @@ WITH RECURSIVE link (alias) AS (
     VALUES (:alias)
     UNION
     SELECT other.alias
-    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'person' AND declared.alias = link.alias
+    FROM link
+        CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'person' AND declared.alias = link.alias
         CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'person'
 )
 SELECT alias FROM link
@@ -39,7 +40,8 @@ WITH RECURSIVE link (alias) AS (
     WHERE finess = :finess AND kind = 'stay' AND key IN (SELECT value FROM json_each(:keys))
     UNION
     SELECT other.alias
-    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+    FROM link
+        CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
         CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
 )
 SELECT key, type, body, event_id, entry FROM resource

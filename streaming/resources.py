@@ -49,11 +49,13 @@ WITH RECURSIVE link (alias) AS (
     SELECT value FROM json_each(:stays)
     UNION
     SELECT other.alias
-    FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+    FROM link
+        CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
         CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
 )
 SELECT DISTINCT resource.person
-FROM link CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
+FROM link
+    CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
     CROSS JOIN resource ON resource.finess = :finess AND resource.key = declared.key
 WHERE resource.person IS NOT NULL
 """

@@ -150,7 +150,7 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
             now[0] += 3.0
 
         def export(self, table: str, path: Path) -> None:
-            raise AssertionError
+            raise AssertionError((table, path))
 
     lake = Lake(tmp_path, clock=lambda: now[0])
     assert lake.due()
@@ -174,7 +174,7 @@ def test_two_hospitals_that_know_one_beneficiary_give_one_row(tmp_path: Path) ->
         here = view.finess == OTHER
         same = {"BEN_NIR_PSA": "A" * 17, "BEN_RNG_GEM": 1, "BEN_IDT_TOP": 1, "BEN_IDT_ANO": "B" * 17}
         seen = date(2024, 5, 1) if here else date(2023, 2, 1)
-        dates = {name: seen for name in ("BEN_DTE_INS", "BEN_DTE_MAJ", "MAX_TRT_DTD", "BEN_IDT_MAJ")}
+        dates = dict.fromkeys(("BEN_DTE_INS", "BEN_DTE_MAJ", "MAX_TRT_DTD", "BEN_IDT_MAJ"), seen)
         death = {"BEN_DCD_DTE": date(1600, 1, 1), "BEN_DCD_AME": "160001"}
         if not here:
             death = {"BEN_DCD_DTE": date(2024, 6, 1), "BEN_DCD_AME": "202406"}
@@ -187,7 +187,8 @@ def test_two_hospitals_that_know_one_beneficiary_give_one_row(tmp_path: Path) ->
 
     assert asked(
         tmp_path,
-        "SELECT BEN_NIR_PSA, BEN_RES_DPT, BEN_DTE_INS, BEN_DTE_MAJ, MAX_TRT_DTD, BEN_DCD_DTE, BEN_DCD_AME FROM IR_BEN_R",
+        "SELECT BEN_NIR_PSA, BEN_RES_DPT, BEN_DTE_INS, BEN_DTE_MAJ, MAX_TRT_DTD, BEN_DCD_DTE, BEN_DCD_AME"
+        " FROM IR_BEN_R",
     ) == [("A" * 17, "075", date(2023, 2, 1), date(2024, 5, 1), date(2024, 5, 1), date(2024, 6, 1), "202406")]
 
 

@@ -27,20 +27,20 @@ def crowded(stay: str) -> str:
 
 
 def test_a_number_is_kept(connection: sqlite3.Connection) -> None:
-    numbers = Numbers(connection, "750712184", start=lambda stay: "0000000007")
+    numbers = Numbers(connection, "750712184", start=lambda _: "0000000007")
 
     assert [numbers("a", 2024), numbers("b", 2024), numbers("a", 2024)] == ["0000000007", "0000000008", "0000000007"]
 
 
 def test_years_and_hospitals_count_apart(connection: sqlite3.Connection) -> None:
-    one = Numbers(connection, "750712184", start=lambda stay: "0000000007")
-    other = Numbers(connection, "690781810", start=lambda stay: "0000000007")
+    one = Numbers(connection, "750712184", start=lambda _: "0000000007")
+    other = Numbers(connection, "690781810", start=lambda _: "0000000007")
 
     assert {one("a", 2023), one("b", 2024), other("c", 2024)} == {"0000000007"}
 
 
 def test_a_smaller_key_takes_the_place_and_the_displaced_one_is_named(connection: sqlite3.Connection) -> None:
-    numbers = Numbers(connection, "750712184", start=lambda stay: "0000000007")
+    numbers = Numbers(connection, "750712184", start=lambda _: "0000000007")
     numbers("b", 2024)
 
     assert numbers("a", 2024) == "0000000007"
