@@ -1,0 +1,69 @@
+"""French business rules of one resource → warnings. The entrance of this package for the validator.
+
+Official examples break some of these rules (a NIR key, RPPS): so none is an error, and nothing of a value is
+shown. Resources of types without French identifiers cost one set lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from fhir_profiles.french.identifiers import BY_CODE, is_bare_oid, kind_of, type_codes
+from fhir_profiles.french.patients import NUMBERS, number_issues, patient_issues
+from fhir_profiles.french.structures import structure_fault
+from fhir_profiles.issues import Issue, issue
+
+IDENTIFIED = frozenset(
+    {
+        "Patient",
+        "RelatedPerson",
+        "Coverage",
+        "Practitioner",
+        "PractitionerRole",
+        "Organization",
+        "Location",
+        "Encounter",
+    }
+)
+
+
+def french_issues(
+    resource_type: str, resource: Mapping[str, Any], path: str, *, checked: Collection[str] = ()
+) -> list[Issue]:
+    """Return the warnings of a resource; `checked` are the keys of the profiles that it is checked against."""
+    if resource_type not in IDENTIFIED:
+        return []
+    found = list(_identifiers(resource, path))
+    if resource_type == "Patient":
+        found += patient_issues(resource, path, checked=checked)
+    elif resource_type == "Encounter":
+        found += _encounter(resource, path)
+    return found
+
+
+def _identifiers(resource: Mapping[str, Any], path: str) -> Iterator[Issue]:
+    listed = resource.get("identifier")
+    for number, identifier in enumerate(listed if isinstance(listed, list) else ()):
+        if not isinstance(identifier, dict):
+            continue
+        place = f"{path}.identifier[{number}]"
+        system, value = identifier.get("system"), identifier.get("value")
+        if isinstance(system, str) and is_bare_oid(system):
+            yield issue("oid-without-prefix", f"{place}.system")
+        kind = kind_of(identifier)
+        if kind in NUMBERS:
+            yield from number_issues(identifier, kind, place)
+        elif isinstance(value, str) and (fault := structure_fault(kind, system, value)) is not None:
+            yield issue(fault, f"{place}.value")
+
+
+def _encounter(encounter: Mapping[str, Any], path: str) -> Iterator[Issue]:
+    """A stay gives its table rows when it is finished and has an end; its visit number joins its sources."""
+    period = encounter.get("period")
+    if encounter.get("status") == "finished" and not (isinstance(period, dict) and "end" in period):
+        yield issue("stay-without-end", path)
+    listed = encounter.get("identifier")
+    identifiers = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    if identifiers and not any(code in BY_CODE for one in identifiers for code in type_codes(one)):
+        yield issue("visit-type-missing", f"{path}.identifier[0]")
