@@ -1,0 +1,126 @@
+"""(seed, number of stays) → a folder of bundles, a unit table and a manifest of what was planted.
+
+Writes only below the given folder. The same seed, number and hospital give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from gateway.synthetic.bundles import correction_bundle, stay_bundle
+from gateway.synthetic.elements import Json
+from gateway.synthetic.faults import FAULTS, Fault, plant
+from gateway.synthetic.plan import SCHEDULE, Stay, plan_ordinary, plan_stays
+from gateway.synthetic.scene import Hospital, unit_table
+
+MANIFEST = "manifest.json"
+UNITS = "units.csv"
+WRONG_SHARE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One bundle to write, what it belongs to, and the mistake planted in it."""
+
+    name: str
+    bundle: Json
+    stay: Stay
+    fault: Fault | None = None
+
+
+def write_stays(
+    folder: Path, *, seed: int, stays: int, hospital: Hospital, wrote: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """Write everything and return the manifest. `wrote` hears the number of bundles written so far."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = _Manifest(seed, stays, hospital)
+    for count, one in enumerate(_all(seed, stays, hospital), 1):
+        (folder / one.name).write_bytes(orjson.dumps(one.bundle, option=orjson.OPT_INDENT_2) + b"\n")
+        manifest.add(one)
+        wrote(count)
+    (folder / UNITS).write_text(unit_table(hospital), encoding="utf-8")
+    content = manifest.to_json()
+    (folder / MANIFEST).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    return content
+
+
+def wrong_bundles(stays: int) -> int:
+    """Return how many wrong bundles go with so many stays: 3 %, each kind of mistake once they are enough."""
+    return max(round(stays * WRONG_SHARE), 1) if stays else 0
+
+
+def bundle_count(stays: int) -> int:
+    """Return how many bundles `write_stays` writes."""
+    corrected = sum(1 for index in range(stays) if SCHEDULE[index % len(SCHEDULE)] == "corrected")
+    return stays + corrected + wrong_bundles(stays)
+
+
+def _all(seed: int, stays: int, hospital: Hospital) -> Iterator[Written]:
+    for stay in plan_stays(seed, stays):
+        yield Written(f"{stay.number:06d}-{stay.kind}.json", stay_bundle(seed, hospital, stay), stay)
+        if stay.kind == "corrected":
+            yield Written(f"{stay.number:06d}-correction.json", correction_bundle(seed, hospital, stay), stay)
+    for turn in range(wrong_bundles(stays)):
+        stay = replace(plan_ordinary(seed, stays + turn), kind="wrong")
+        bundle, fault = plant(stay_bundle(seed, hospital, stay), turn)
+        yield Written(f"{stay.number:06d}-wrong-{fault.name}.json", bundle, stay, fault)
+
+
+class _Manifest:
+    """Counts what is written."""
+
+    def __init__(self, seed: int, stays: int, hospital: Hospital) -> None:
+        self._head = {"synthetic": True, "seed": seed, "stays": stays, "finess": hospital.finess}
+        self._kinds: Counter[str] = Counter()
+        self._years: Counter[str] = Counter()
+        self._faults: list[dict[str, str]] = []
+        self._bundles = self._resources = self._refused = 0
+
+    def add(self, one: Written) -> None:
+        """Count one bundle."""
+        entries = len(one.bundle["entry"])
+        self._bundles += 1
+        self._resources += entries
+        if one.fault is not None:
+            self._refused += entries
+            fault = one.fault
+            self._faults.append(
+                {"file": one.name, "fault": fault.name, "text": fault.text, "expression": fault.expression}
+            )
+        elif one.name.endswith("-correction.json"):
+            self._kinds["correction"] += 1
+        else:
+            self._kinds[one.stay.kind] += 1
+            if len(one.stay.units) > 1:
+                self._kinds["with several units"] += 1
+            if one.stay.kind not in ("open", "cancelled", "visit") and one.stay.end is not None:
+                self._years[str(one.stay.end.year)] += 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the manifest."""
+        gives_no_stay = self._kinds["cancelled"] + self._kinds["visit"] + self._kinds["open"]
+        return {
+            **self._head,
+            "bundles": self._bundles,
+            "resources": self._resources,
+            "planted": dict(sorted(self._kinds.items())),
+            "exits": dict(sorted(self._years.items())),
+            "expected": {
+                "received": self._resources,
+                "refused": self._refused,
+                "refused_bundles": len(self._faults),
+                "stays": {
+                    "open": self._kinds["open"],
+                    "written": int(str(self._head["stays"])) - gives_no_stay,
+                    "quarantined": 0,
+                },
+            },
+            "faults": self._faults,
+            "kinds_of_fault": list(FAULTS),
+        }
