@@ -141,13 +141,23 @@ def _request(entry: Entry, request: dict[str, Any], at: str) -> Iterator[Issue]:
             yield issue("condition-not-supported", f"{at}.request.{name}", element=name)
     if method not in WRITES or not isinstance(url, str):
         return  # the definition of Bundle says so
-    place = f"{at}.request.url"
     if method == "POST":
-        if url.strip("/") not in RESOURCE_TYPES:
-            yield issue("request-url-post", place)
-        elif entry.type and url.strip("/") != entry.type:
-            yield issue("request-url-type", place)
-        return
+        yield from _post(entry, url.strip("/"), f"{at}.request.url")
+    elif url == f"{entry.type}/{entry.id}":  # the usual case: `parse` has read the identity from this url
+        if method == "PUT" and (found := _own_id(entry, entry.path)):
+            yield found
+    else:
+        yield from _put_or_delete(entry, method, url=url, place=f"{at}.request.url")
+
+
+def _post(entry: Entry, url: str, place: str) -> Iterator[Issue]:
+    if url not in RESOURCE_TYPES:
+        yield issue("request-url-post", place)
+    elif entry.type and url != entry.type:
+        yield issue("request-url-type", place)
+
+
+def _put_or_delete(entry: Entry, method: str, *, url: str, place: str) -> Iterator[Issue]:
     searched = conditional(url) if "?" in url else None
     named = restful(url) if searched is None else None
     if searched is not None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from fhir_profiles.compiler.context import Resolver
@@ -18,7 +17,9 @@ from fhir_profiles.resource_types import RESOURCE_TYPES
 from fhir_profiles.values import Entry, ParsedBundle
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
-_HTTP = ("http://", "https://")
+_RESTFUL = re.compile(
+    r"(?:(https?://[^\s?#]*/)|/)?([A-Za-z]{4,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?", re.ASCII
+)
 _LOCAL_REFERENCE = re.compile(rb'"reference":"(urn:|#)')
 _URN = ("urn:uuid:", "urn:oid:")
 _CHOICES = frozenset(
@@ -27,8 +28,7 @@ _CHOICES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Link:
+class Link(NamedTuple):
     """A RESTful url: `[base]Type/id[/_history/version]`; `base` is empty when it is relative."""
 
     type: str
@@ -52,15 +52,10 @@ def is_id(text: object) -> bool:
 
 def restful(url: str) -> Link | None:
     """Read a relative or absolute RESTful url; None for anything else (a urn, a fragment, a search)."""
-    head, _, version = url.partition("/_history/")
-    head, _, own_id = head.rpartition("/")
-    base, slash, kind = head.rpartition("/")
-    if kind not in RESOURCE_TYPES or _ID.fullmatch(own_id) is None or (version and not is_id(version)):
+    found = _RESTFUL.fullmatch(url)
+    if found is None or found[2] not in RESOURCE_TYPES:
         return None
-    base += slash
-    if base and base != "/" and not base.startswith(_HTTP):
-        return None
-    return Link(kind, own_id, base if base != "/" else "", version or None)
+    return Link(found[2], found[3], found[1] or "", found[4])
 
 
 def conditional(url: str) -> tuple[str, str] | None:
