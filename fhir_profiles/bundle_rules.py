@@ -7,7 +7,6 @@ In a batch each entry answers for itself; every other kind is all or nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from fhir_profiles.bundle import WRITES
@@ -50,168 +49,159 @@ def _first_type(parsed: ParsedBundle) -> str | None:
 
 
 def check_entries(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
-    """Yield the issues of the entries with their index, in document order."""
+    """Yield the issues of the entries with their index."""
     if parsed.kind == "single":
         entry = parsed.entries[0]
-        if entry.method == "PUT" and (found := _own_id(entry, entry.path)):
+        if entry.method == "PUT" and (found := _own_id(entry)):
             yield 0, found
         return
     listed = parsed.root.get("entry")
-    seen = _Seen()
+    of_entry: list[Issue] = []
     for entry, raw in zip(parsed.entries, listed if isinstance(listed, list) else (), strict=True):
         if isinstance(raw, dict):
-            for found in _entry(parsed.kind, entry, raw=raw, seen=seen):
-                yield entry.index, found
+            _entry(parsed.kind, entry, raw=raw, found=of_entry)
+            if of_entry:
+                for one in of_entry:
+                    yield entry.index, one
+                of_entry.clear()
+    yield from _repetitions(parsed)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What the entries before this one are: fullUrls and written identities, each with its version."""
-
-    urls: set[tuple[str, str | None]] = field(default_factory=set)
-    identities: set[tuple[str, str | None, str | None]] = field(default_factory=set)
-
-
-def _entry(kind: str, entry: Entry, *, raw: dict[str, Any], seen: _Seen) -> Iterator[Issue]:
-    at = f"Bundle.entry[{entry.index}]"
+def _entry(kind: str, entry: Entry, *, raw: dict[str, Any], found: list[Issue]) -> None:
+    at = entry.path.removesuffix(".resource")
     if "search" in raw:
-        yield issue("entry-search", f"{at}.search")
+        found.append(issue("entry-search", f"{at}.search"))
     if "response" in raw:
-        yield issue("entry-response", f"{at}.response")
-    yield from _resource(entry, raw, at)
+        found.append(issue("entry-response", f"{at}.response"))
+    if not entry.type or entry.method == "DELETE" or entry.resource is None:
+        _resource(entry, raw, at=at, found=found)
     request = raw.get("request")
     if kind not in WITH_REQUESTS:
         if request is not None:
-            yield issue("entry-request-forbidden", f"{at}.request", kind=kind)
+            found.append(issue("entry-request-forbidden", f"{at}.request", kind=kind))
+        if "fullUrl" not in raw:
+            found.append(issue("fullurl-missing", at))
     elif request is None:
-        yield issue("entry-request-missing", at, kind=kind)
+        found.append(issue("entry-request-missing", at, kind=kind))
     elif isinstance(request, dict):
-        yield from _request(entry, request, at)
-    if entry.full_url is not None:
-        yield from _full_url(entry, entry.full_url, at)
-    elif kind not in WITH_REQUESTS and "fullUrl" not in raw:
-        yield issue("fullurl-missing", at)
-    if (repeated := _repeated(kind, entry, seen=seen)) is not None:
-        yield repeated
+        _request(entry, request, at=at, found=found)
+    if entry.full_url is not None and not entry.full_url.startswith("urn:"):
+        _full_url(entry, entry.full_url, place=f"{at}.fullUrl", found=found)
 
 
-def _repeated(kind: str, entry: Entry, *, seen: _Seen) -> Issue | None:
-    """bdl-7, and two entries that write one resource: their order would decide, and entries have none."""
-    at = f"Bundle.entry[{entry.index}]"
-    version = version_of(entry.resource) if entry.resource is not None else None
-    if entry.full_url is not None:
-        if (entry.full_url, version) in seen.urls:
-            return issue("fullurl-repeated", f"{at}.fullUrl")
-        seen.urls.add((entry.full_url, version))
-    identity = _written(kind, entry, version)
-    if identity is None:
-        return None
-    if identity in seen.identities:
-        severity: Severity = "warning" if kind == "batch" else "error"
-        return issue("identity-repeated", at, severity=severity)
-    seen.identities.add(identity)
-    return None
+def _repetitions(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
+    """bdl-7, and entries that write one resource: their order would decide, and entries have none."""
+    urls = [entry.full_url for entry in parsed.entries if entry.full_url is not None]
+    written = [one for entry in parsed.entries if (one := _written(entry)) is not None]
+    if len(set(urls)) == len(urls) and len(set(written)) == len(written):
+        return
+    severity: Severity = "warning" if parsed.kind == "batch" else "error"
+    with_versions = parsed.kind not in WITH_REQUESTS
+    seen: set[tuple[str, str | None]] = set()
+    for entry in parsed.entries:
+        at = entry.path.removesuffix(".resource")
+        version = version_of(entry.resource) if entry.resource is not None else None
+        url, identity = (entry.full_url or "", version), (_written(entry) or "", version if with_versions else None)
+        if url[0] and url in seen:
+            yield entry.index, issue("fullurl-repeated", f"{at}.fullUrl")
+        elif identity[0] and identity in seen:
+            yield entry.index, issue("identity-repeated", at, severity=severity)
+        seen |= {url, identity}
 
 
-def _resource(entry: Entry, raw: dict[str, Any], at: str) -> Iterator[Issue]:
+def _written(entry: Entry) -> str | None:
+    """Return what an entry writes: type and id, or the search that finds it; never the form of a fullUrl."""
+    if entry.type and entry.conditional is not None:
+        return f"?{entry.type}?{entry.conditional}"
+    return f"?{entry.type}/{entry.id}" if entry.type and entry.id is not None else None
+
+
+def _resource(entry: Entry, raw: dict[str, Any], *, at: str, found: list[Issue]) -> None:
     """bdl-5, and a resource whose type FHIR R4 knows."""
     resource = raw.get("resource")
     if resource is None:
-        if entry.method != "DELETE":
-            request = raw.get("request")
-            if not (isinstance(request, dict) and request.get("method") in NOT_SUPPORTED_METHODS):
-                yield issue("entry-resource-missing", at)
+        request = raw.get("request")
+        reads = isinstance(request, dict) and request.get("method") in NOT_SUPPORTED_METHODS
+        if entry.method != "DELETE" and not reads:
+            found.append(issue("entry-resource-missing", at))
     elif entry.method == "DELETE":
-        yield issue("delete-with-resource", f"{at}.resource")
+        found.append(issue("delete-with-resource", f"{at}.resource"))
     elif isinstance(resource, dict):
         kind = resource.get("resourceType")
         if not isinstance(kind, str) or not kind:
-            yield issue("entry-resource-type-missing", f"{at}.resource")
+            found.append(issue("entry-resource-type-missing", f"{at}.resource"))
         elif kind not in RESOURCE_TYPES:
-            yield issue("resource-type-unknown", f"{at}.resource")
+            found.append(issue("resource-type-unknown", f"{at}.resource"))
 
 
-def _request(entry: Entry, request: dict[str, Any], at: str) -> Iterator[Issue]:
+def _request(entry: Entry, request: dict[str, Any], *, at: str, found: list[Issue]) -> None:
     method, url = request.get("method"), request.get("url")
     if method in NOT_SUPPORTED_METHODS:
-        yield issue("method-not-allowed", f"{at}.request.method")
+        found.append(issue("method-not-allowed", f"{at}.request.method"))
         return
-    for name in CONDITIONS:
-        if name in request:
-            yield issue("condition-not-supported", f"{at}.request.{name}", element=name)
+    if len(request) > 2:
+        found += [
+            issue("condition-not-supported", f"{at}.request.{name}", element=name)
+            for name in CONDITIONS
+            if name in request
+        ]
     if method not in WRITES or not isinstance(url, str):
         return  # the definition of Bundle says so
     if method == "POST":
-        yield from _post(entry, url.strip("/"), f"{at}.request.url")
+        _post(entry, url.strip("/"), place=f"{at}.request.url", found=found)
     elif url == f"{entry.type}/{entry.id}":  # the usual case: `parse` has read the identity from this url
-        if method == "PUT" and (found := _own_id(entry, entry.path)):
-            yield found
+        if method == "PUT" and (wrong := _own_id(entry)):
+            found.append(wrong)
     else:
-        yield from _put_or_delete(entry, method, url=url, place=f"{at}.request.url")
+        _put_or_delete(entry, method, url=url, place=f"{at}.request.url", found=found)
 
 
-def _post(entry: Entry, url: str, place: str) -> Iterator[Issue]:
+def _post(entry: Entry, url: str, *, place: str, found: list[Issue]) -> None:
     if url not in RESOURCE_TYPES:
-        yield issue("request-url-post", place)
+        found.append(issue("request-url-post", place))
     elif entry.type and url != entry.type:
-        yield issue("request-url-type", place)
+        found.append(issue("request-url-type", place))
 
 
-def _put_or_delete(entry: Entry, method: str, *, url: str, place: str) -> Iterator[Issue]:
+def _put_or_delete(entry: Entry, method: str, *, url: str, place: str, found: list[Issue]) -> None:
     searched = conditional(url) if "?" in url else None
     named = restful(url) if searched is None else None
     if searched is not None:
-        yield from _conditional(method, searched[1], place)
+        if method == "DELETE":
+            found.append(issue("conditional-delete", place))
+        elif searched_identifier(searched[1]) is None:
+            found.append(issue("conditional-url", place))
     elif named is None or named.version is not None:
-        yield issue("request-url-put", place, method=method)
+        found.append(issue("request-url-put", place, method=method))
         return
     target = searched[0] if searched is not None else named.type if named is not None else ""
     if entry.type and target != entry.type:
-        yield issue("request-url-type", place)
-    elif method == "PUT" and searched is None and (found := _own_id(entry, entry.path)):
-        yield found
+        found.append(issue("request-url-type", place))
+    elif method == "PUT" and searched is None and (wrong := _own_id(entry)):
+        found.append(wrong)
 
 
-def _conditional(method: str, query: str, place: str) -> Iterator[Issue]:
-    if method == "DELETE":
-        yield issue("conditional-delete", place)
-    elif searched_identifier(query) is None:
-        yield issue("conditional-url", place)
-
-
-def _own_id(entry: Entry, path: str) -> Issue | None:
+def _own_id(entry: Entry) -> Issue | None:
     """Return the issue of a PUT whose resource does not carry the id of the url."""
     if entry.resource is None or not entry.type:
         return None
     own_id = entry.resource.get("id")
     if own_id is None:
-        return issue("resource-id-missing", path)
-    return issue("resource-id-mismatch", f"{path}.id") if own_id != entry.id else None
+        return issue("resource-id-missing", entry.path)
+    return issue("resource-id-mismatch", f"{entry.path}.id") if own_id != entry.id else None
 
 
-def _full_url(entry: Entry, full_url: str, at: str) -> Iterator[Issue]:
-    place = f"{at}.fullUrl"
+def _full_url(entry: Entry, full_url: str, *, place: str, found: list[Issue]) -> None:
     if "/_history/" in full_url:
-        yield issue("fullurl-versioned", place)
+        found.append(issue("fullurl-versioned", place))
         return
     if ":" not in full_url:
-        yield issue("fullurl-relative", place)
-    if not full_url.startswith(("http://", "https://")) or entry.resource is None:
+        found.append(issue("fullurl-relative", place))
+    if not full_url.startswith(("http://", "https://")) or entry.resource is None or not entry.type:
+        return
+    own_id = entry.resource.get("id")
+    if isinstance(own_id, str) and full_url.endswith(f"/{entry.type}/{own_id}"):
         return
     link = restful(full_url)
-    own_id = entry.resource.get("id")
-    if link is None or not entry.type:
-        return
-    if link.type != entry.type or (own_id is not None and own_id != link.id):
-        yield issue("fullurl-mismatch", place)
-
-
-def _written(kind: str, entry: Entry, version: str | None) -> tuple[str, str | None, str | None] | None:
-    """Return what an entry writes: two versions of one resource may stand in a collection, not in a transaction."""
-    if not entry.type:
-        return None
-    if entry.conditional is not None:
-        return entry.type, None, entry.conditional
-    if entry.id is None:
-        return None
-    return entry.type, entry.id, None if kind in WITH_REQUESTS else version
+    if link is not None and (link.type != entry.type or (own_id is not None and own_id != link.id)):
+        found.append(issue("fullurl-mismatch", place))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from fhir_profiles.issues import Issue
 
 # One token: a string (with the colon that makes it a key), a bracket, or a bare literal. Possessive: linear.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"(?P<colon>[ \t\r\n]*+:)?|[\[\]{}]|[^\s,:"\[\]{}]++', re.DOTALL)
@@ -39,6 +41,19 @@ def locate(content: bytes, expressions: Iterable[str]) -> dict[str, Place]:
     offsets = {expression: _deepest(top, steps) for expression, steps in paths.items()}
     places = _places(content, offsets.values())
     return {expression: places[offset] for expression, offset in offsets.items()}
+
+
+def with_positions(issues: Iterable[Issue], content: bytes) -> tuple[Issue, ...]:
+    """Return the issues with line and column in the bytes that they were found in."""
+    listed = tuple(issues)
+    wanted = [one.expression for one in listed if one.expression and one.line is None]
+    places = locate(content, wanted) if wanted else {}
+    return tuple(
+        replace(one, line=place[0], column=place[1])
+        if one.line is None and (place := places.get(one.expression)) is not None
+        else one
+        for one in listed
+    )
 
 
 def steps_of(expression: str) -> tuple[Step, ...]:

@@ -20,7 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 _RESTFUL = re.compile(
     r"(?:(https?://[^\s?#]*/)|/)?([A-Za-z]{4,40})/([A-Za-z0-9\-.]{1,64})(?:/_history/([A-Za-z0-9\-.]{1,64}))?", re.ASCII
 )
-_LOCAL_REFERENCE = re.compile(rb'"reference":"(urn:|#)')
+_URN_REFERENCE = re.compile(rb'"reference":"(urn:[^"]*)"')
 _URN = ("urn:uuid:", "urn:oid:")
 _CHOICES = frozenset(
     {"additive", "author", "diagnosis", "item", "medication", "product", "reported", "statusReason", "subject"}
@@ -81,59 +81,63 @@ class BundleIndex:
     """The resources of one request by the urls that may refer to them. Dropped with the request."""
 
     def __init__(self, parsed: ParsedBundle) -> None:
+        self._entries = parsed.entries
         self._by_url: dict[str, dict[str, Any]] = {}
         self._by_id: dict[str, dict[str, Any]] = {}
-        self._by_version: dict[tuple[str, str], dict[str, Any]] = {}
+        self._by_version: dict[tuple[str, str], dict[str, Any]] | None = None
         self.repeated: set[str] = set()
         for entry in parsed.entries:
             if entry.resource is not None:
-                self._add(entry, entry.resource)
-
-    def _add(self, entry: Entry, resource: dict[str, Any]) -> None:
-        if entry.id is not None:
-            self._by_id.setdefault(f"{entry.type}/{entry.id}", resource)
-        url = entry.full_url
-        if url is None:
-            return
-        if url in self._by_url:
-            self.repeated.add(url)
-        self._by_url.setdefault(url, resource)
-        version = version_of(resource)
-        if version is not None:
-            self._by_version.setdefault((url, version), resource)
+                if entry.id is not None:
+                    self._by_id.setdefault(f"{entry.type}/{entry.id}", entry.resource)
+                if (url := entry.full_url) is not None:
+                    if url in self._by_url:
+                        self.repeated.add(url)
+                    else:
+                        self._by_url[url] = entry.resource
 
     def resolver(self, entry: Entry) -> Resolver:
         """Return the function that resolves the references of one entry."""
-        base = (restful(entry.full_url) if entry.full_url else None) or Link("", "")
-        return lambda reference: self.resolve(reference, base=base.base)
+        return lambda reference: self.resolve(reference, entry=entry)
 
-    def resolve(self, reference: str, *, base: str = "") -> dict[str, Any] | None:
+    def resolve(self, reference: str, *, entry: Entry | None = None) -> dict[str, Any] | None:
         """Return the resource by fullUrl, by the base of the referring entry, else by type and id."""
         found = self._by_url.get(reference)
-        if found is not None:
-            return found
-        link = restful(reference)
-        if link is None:
-            return None
-        url = link.url if link.base else base + link.url
-        if link.version is not None and (exact := self._by_version.get((url, link.version))):
-            return exact
-        found = self._by_url.get(url)
-        if found is None and not link.base:
-            found = self._by_id.get(link.url)
+        if found is None and (link := restful(reference)) is not None:
+            url = _absolute(link, entry)
+            if link.version is not None:
+                found = self._version(url, link.version)
+            found = found or self._by_url.get(url) or (None if link.base else self._by_id.get(link.url))
         return found
 
-    def is_ambiguous(self, reference: str, *, base: str) -> bool:
-        """Say whether an entry of a document cannot know which version of a resource is meant."""
+    def is_ambiguous(self, reference: str, entry: Entry) -> bool:
+        """Say whether a document cannot know which version of a resource is meant."""
         link = restful(reference)
-        url = reference if link is None else link.url if link.base else base + link.url
+        url = reference if link is None else _absolute(link, entry)
         if url not in self.repeated:
             return False
-        return link is None or link.version is None or (url, link.version) not in self._by_version
+        return link is None or link.version is None or self._version(url, link.version) is None
 
     def knows(self, url: str) -> bool:
         """Say whether an entry has this fullUrl."""
         return url in self._by_url
+
+    def _version(self, url: str, version: str) -> dict[str, Any] | None:
+        if self._by_version is None:
+            self._by_version = {
+                (one.full_url, number): one.resource
+                for one in self._entries
+                if one.full_url and one.resource and (number := version_of(one.resource)) is not None
+            }
+        return self._by_version.get((url, version))
+
+
+def _absolute(link: Link, entry: Entry | None) -> str:
+    """Return the url of a link; a relative one stands beside the entry that refers to it (FHIR R4 §2.36.4.1)."""
+    if link.base or entry is None or entry.full_url is None:
+        return link.url
+    own = restful(entry.full_url)
+    return (own.base if own is not None else "") + link.url
 
 
 def version_of(resource: Mapping[str, Any]) -> str | None:
@@ -146,16 +150,15 @@ def version_of(resource: Mapping[str, Any]) -> str | None:
 def check_references(parsed: ParsedBundle, index: BundleIndex) -> Iterator[tuple[int, Issue]]:
     """Yield, with the index of their entry, the references that can never be resolved.
 
-    Bundles without `urn:` and `#` references are recognised in their canonical bytes and not walked at all.
+    A bundle whose local references all have their target is recognised in its canonical bytes and never walked.
     """
     versions = parsed.kind == "document" and bool(index.repeated)
-    if not versions and _LOCAL_REFERENCE.search(parsed.canonical) is None:
+    if not versions and not _has_loose_ends(parsed, index):
         return
     for entry in parsed.entries:
         if entry.resource is None:
             continue
         own = contained_ids(entry.resource)
-        base = (restful(entry.full_url) if entry.full_url else None) or Link("", "")
         for path, text in references_in(entry.resource, entry.path):
             found: Issue | None = None
             if text.startswith("#"):
@@ -163,10 +166,22 @@ def check_references(parsed: ParsedBundle, index: BundleIndex) -> Iterator[tuple
                     found = issue("reference-contained-missing", path)
             elif text.startswith(_URN):
                 found = _urn(parsed.kind, path, known=index.knows(text))
-            elif versions and index.is_ambiguous(text, base=base.base):
+            elif versions and index.is_ambiguous(text, entry):
                 found = issue("reference-ambiguous", path)
             if found is not None:
                 yield entry.index, found
+
+
+def _has_loose_ends(parsed: ParsedBundle, index: BundleIndex) -> bool:
+    canonical = parsed.canonical
+    if b'"reference":"#' in canonical:
+        return True
+    if b'"reference":"urn:' not in canonical:
+        return False
+    if parsed.kind == "batch":
+        return True
+    targets = {text.decode() for text in _URN_REFERENCE.findall(canonical)}
+    return not all(index.knows(target) for target in targets)
 
 
 def _urn(kind: str, path: str, *, known: bool) -> Issue | None:

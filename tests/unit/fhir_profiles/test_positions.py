@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fhir_profiles.positions import locate, steps_of
+from fhir_profiles.issues import Issue, issue
+from fhir_profiles.positions import locate, steps_of, with_positions
 
 SENT = """{
   "resourceType": "Bundle",
@@ -47,6 +48,19 @@ SENT = """{
 )
 def test_a_place_is_found_or_the_one_above_it(expression: str, place: tuple[int, int]) -> None:
     assert locate(SENT.encode(), [expression, "Bundle.entry[0]"])[expression] == place
+
+
+def test_issues_get_the_place_of_their_expression_and_keep_the_one_they_have() -> None:
+    issues = [
+        issue("fullurl-missing", "Bundle.entry[1]"),
+        issue("bundle-empty"),
+        Issue("json-invalid", line=9, column=9),
+    ]
+
+    placed = with_positions(issues, SENT.encode())
+
+    assert [(one.line, one.column) for one in placed] == [(5, 5), (None, None), (9, 9)]
+    assert with_positions([], b"not JSON") == ()
 
 
 def test_steps_stop_at_what_is_no_path() -> None:
