@@ -7,6 +7,7 @@ provider that cannot be followed says nothing. The gateway compares with the FIN
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fhir_profiles.compiler.context import Resolver
@@ -14,7 +15,7 @@ from fhir_profiles.french.identifiers import finess_of
 from fhir_profiles.references import BundleIndex
 from fhir_profiles.values import Entry, ParsedBundle
 
-PROVIDERS: Mapping[str, str] = {"Encounter": "serviceProvider", "Claim": "provider"}
+PROVIDERS: Mapping[str, str] = MappingProxyType({"Encounter": "serviceProvider", "Claim": "provider"})
 HIGHEST = 12
 
 

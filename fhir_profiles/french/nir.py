@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 
 _SEPARATORS = str.maketrans("", "", " \u00a0\u202f\u2009.-")
 _SHAPE = re.compile(r"([1-8])([0-9]{2})([0-9]{2})([0-9]{2}|2[AB])([0-9]{3})([0-9]{3})([0-9]{2})?", re.ASCII)
-_CORSICA = {"2A": "19", "2B": "18"}
+_CORSICA = MappingProxyType({"2A": "19", "2B": "18"})
 _LONGEST = 40
 
 

@@ -6,6 +6,7 @@ In: a Patient as posted. Out: issues. Sources: référentiel INS, RNIV, FR Core 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fhir_profiles.french.identifiers import BY_CODE, BY_SYSTEM, PERSON_INS, Kind, kind_of, oid_system, type_codes
@@ -17,7 +18,7 @@ RELIABILITY = FR_CORE + "fr-core-identity-reliability"
 BIRTH_PLACE = "http://hl7.org/fhir/StructureDefinition/patient-birthPlace"
 INS_PROFILE = FR_CORE + "fr-core-patient-ins"
 NUMBERS: frozenset[Kind] = PERSON_INS | {"NSS"}
-_SEX = {"1": "male", "3": "male", "7": "male", "2": "female", "4": "female", "8": "female"}
+_SEX = MappingProxyType({"1": "male", "3": "male", "7": "male", "2": "female", "4": "female", "8": "female"})
 
 Json = Mapping[str, Any]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from fhir_profiles.french.codes import MEDICATIONS, medication_issues, residence_issues
 from fhir_profiles.french.identifiers import BY_CODE, is_bare_oid, kind_of, type_codes
 from fhir_profiles.french.patients import NUMBERS, number_issues, patient_issues
 from fhir_profiles.french.structures import structure_fault
@@ -32,11 +33,14 @@ def french_issues(
     resource_type: str, resource: Mapping[str, Any], path: str, *, checked: Collection[str] = ()
 ) -> list[Issue]:
     """Return the warnings of a resource; `checked` are the keys of the profiles that it is checked against."""
+    if resource_type in MEDICATIONS:
+        return list(medication_issues(resource_type, resource, path))
     if resource_type not in IDENTIFIED:
         return []
     found = list(_identifiers(resource, path))
     if resource_type == "Patient":
         found += patient_issues(resource, path, checked=checked)
+        found += residence_issues(resource, path)
     elif resource_type == "Encounter":
         found += _encounter(resource, path)
     return found

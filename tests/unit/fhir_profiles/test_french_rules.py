@@ -137,10 +137,34 @@ def test_a_finished_stay_needs_an_end_and_a_typed_number() -> None:
     assert codes(ended) == [("visit-type-missing", "Encounter.identifier[0]")]
 
 
+@pytest.mark.parametrize(("code", "right"), [("3400892088310", True), ("3400892088311", False), ("B01AC06", True)])
+def test_the_key_of_a_drug_code_is_checked(code: str, right: bool) -> None:
+    concept = {"coding": [{"code": code}]}
+    place = "MedicationRequest.medication.ofType(CodeableConcept).coding[0].code"
+
+    assert codes({"resourceType": "Medication", "code": concept}) == (
+        [] if right else [("drug-key", "Medication.code.coding[0].code")]
+    )
+    assert codes({"resourceType": "MedicationRequest", "medicationCodeableConcept": concept}) == (
+        [] if right else [("drug-key", place)]
+    )
+
+
+@pytest.mark.parametrize(("code", "right"), [("75001", True), ("2A004", True), ("9A123", True), ("7500", False)])
+def test_the_code_of_residence_has_five_characters(code: str, right: bool) -> None:
+    url = "https://aphp.github.io/IG-fhir-dm/StructureDefinition/PmsiCodeGeo"
+    address = {"extension": [{"url": "other"}, {"url": url, "valueCode": code}]}
+
+    assert codes(patient(address=[address])) == (
+        [] if right else [("residence-code-shape", "Patient.address[0].extension[1]")]
+    )
+
+
 @pytest.mark.parametrize("broken", [None, 1, "x", {}, [], [1, None, {}], [{"system": [], "value": {}, "type": []}]])
 def test_wrong_shapes_do_not_crash(broken: object) -> None:
-    elements = {"identifier": broken, "extension": broken, "name": broken, "period": broken, "gender": broken}
-    for kind in ("Patient", "Encounter", "Organization"):
+    elements = {"identifier": broken, "extension": broken, "name": broken, "address": broken}
+    elements |= {"period": broken, "gender": broken, "code": broken, "medicationCodeableConcept": {"coding": broken}}
+    for kind in ("Patient", "Encounter", "Organization", "Medication", "MedicationRequest"):
         french_issues(kind, elements, kind)
     french_issues(
         "Patient", {"identifier": [ins("279035121518989")]} | {"extension": broken, "birthDate": broken}, "Patient"
