@@ -1,0 +1,73 @@
+"""`status` and `events tail`: what the installation counted, and the stream as a consumer reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from gateway.cli import screen
+from streaming.accounts import Status, status, wait_idle
+from streaming.reading import as_json, events
+
+QUARANTINE_SHOWN = 8
+
+
+def show_status(data_dir: Path, *, wait_s: float | None, as_lines: bool) -> int:
+    """Show the accounts; with `wait_s`, first wait until nothing is left to apply and the lake shows it."""
+    in_time = wait_idle(data_dir, wait_s) if wait_s is not None else True
+    now = status(data_dir)
+    if as_lines:
+        screen.write_json(now.to_json())
+    else:
+        _print(now)
+    if now.stopped is not None:
+        screen.complain(f"the table writer stopped: {now.stopped}")
+    elif not in_time:
+        screen.complain(f"not idle after {wait_s:g} s: is `serve` (or `tables run`) up?")
+    return 0 if in_time and now.stopped is None else 1
+
+
+def tail(data_dir: Path, *, start: int, follow: bool, as_lines: bool) -> int:
+    """Write the events, one line each."""
+    out = screen.console()
+    for record in events(data_dir, from_offset=start, follow=follow):
+        if as_lines:
+            screen.write_bytes(as_json(record))
+            continue
+        kinds: dict[str, int] = {}
+        for entry in orjson.loads(record.event.value)["entry"]:
+            kind = entry["resource"]["resourceType"]
+            kinds[kind] = kinds.get(kind, 0) + 1
+        resources = " ".join(f"{kind}×{number}" if number > 1 else kind for kind, number in sorted(kinds.items()))
+        out.print(
+            f"[bold]{record.offset:>8}[/bold]  {record.event.headers['ce_time']}  [cyan]{record.event.key}[/cyan]"
+            f"  {len(record.event.value):,} bytes  [dim]{resources}[/dim]",
+            soft_wrap=True,
+        )
+    return 0
+
+
+def _print(now: Status) -> None:
+    out = screen.console()
+    stays = now.stays
+    rows = [
+        ("entries", "received", now.received, "= published + refused + suppressed"),
+        ("", "refused", now.refused, ""),
+        ("", "suppressed", now.suppressed, ""),
+        ("", "published", now.published, ""),
+        ("events", "written to the log", now.events, "= applied + duplicates + dead letters + lag"),
+        ("", "applied", now.applied, ""),
+        ("", "duplicates", now.duplicates, ""),
+        ("", "dead letters", now.dead_letters, ""),
+        ("", "lag", now.lag, ""),
+        ("resources", "superseded", now.superseded, "older versions that came later"),
+        ("stays", "open", stays.open, ""),
+        ("", "written", stays.written, ""),
+        ("", "quarantined", stays.quarantined, ""),
+        ("", "suppressed", stays.suppressed, ""),
+    ]
+    out.print(screen.grid(None, ("", "account", "number", " "), rows, right="number"))
+    for reason, number in now.quarantine[:QUARANTINE_SHOWN]:
+        out.print(f"  in quarantine: {number} × [yellow]{reason}[/yellow]")
+    out.print("[green]idle[/green]: everything is in the lake" if now.idle else "[yellow]work is left[/yellow]")

@@ -1,0 +1,69 @@
+"""`sql` and `export`: what analysts take out of the lake."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from gateway.cli import lake, screen
+
+LONGEST_SHOWN = 500
+
+
+def sql(data_dir: Path, query: str, *, form: Literal["table", "csv", "json"]) -> int:
+    """Answer one query on the lake."""
+    with lake.reading(data_dir) as connection:
+        columns, rows = lake.ask(connection, query)
+    if form == "json":
+        for row in rows:
+            screen.write_json({name: _plain(value) for name, value in zip(columns, row, strict=True)})
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        _show(columns, rows)
+    return 0
+
+
+def export(data_dir: Path, folder: Path, *, form: Literal["parquet", "csv"]) -> int:
+    """Write every table into a folder: Parquet, or text as the CNAM writes it (`;`, dd/MM/yyyy)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder.resolve()
+    written: list[tuple[str, int]] = []
+    options = "FORMAT parquet" if form == "parquet" else "FORMAT csv, HEADER, DELIMITER ';', DATEFORMAT '%d/%m/%Y'"
+    with lake.reading(data_dir, target) as connection:
+        for table in lake.tables(connection):
+            path = str(target / f"{table}.{form}").replace("'", "''")
+            [(rows,)] = connection.execute(f"COPY \"{table}\" TO '{path}' ({options})").fetchall()
+            written.append((f"{table}.{form}", rows))
+    out = screen.console()
+    out.print(screen.grid(None, ("file", "rows"), written, right="rows"))
+    out.print(f"{len(written)} tables in {screen.escaped(str(folder))}")
+    return 0
+
+
+def _show(columns: list[str], rows: list[tuple[Any, ...]]) -> None:
+    out = screen.console()
+    numbers = " ".join(
+        name for index, name in enumerate(columns) if rows and isinstance(rows[0][index], int | float | Decimal)
+    )
+    out.print(
+        screen.grid(None, columns, ([_cell(value) for value in row] for row in rows[:LONGEST_SHOWN]), right=numbers)
+    )
+    more = f", the first {LONGEST_SHOWN} shown (--format csv has all)" if len(rows) > LONGEST_SHOWN else ""
+    out.print(f"{len(rows)} rows{more}", style="dim")
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else screen.escaped(str(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,0 +1,64 @@
+"""`validate`: files → issues with line and column, offline, with the hospital's own choice of French profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fhir_profiles.bundle import parse
+from fhir_profiles.errors import Refused
+from fhir_profiles.issues import Issue
+from fhir_profiles.limits import Limits
+from fhir_profiles.positions import locate
+from fhir_profiles.validator import FrenchProfiles, Validator, load_validator
+from gateway.cli.inputs import Document, documents, files
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One file and everything found in it, in order."""
+
+    file: str
+    issues: tuple[Issue, ...]
+
+    @property
+    def fails(self) -> bool:
+        """Say whether something in it would be refused."""
+        return any(one.blocks for one in self.issues)
+
+
+def validate(
+    paths: Sequence[Path],
+    *,
+    profiles: Sequence[str],
+    definitions: Sequence[Path],
+    french_profiles: FrenchProfiles,
+) -> Iterator[Report]:
+    """Yield one report a file."""
+    validator = load_validator(definitions)
+    for path in files(paths):
+        found: list[Issue] = []
+        for document in documents(path):
+            found += placed(document, _issues(validator, document, profiles=profiles, french_profiles=french_profiles))
+        yield Report(str(path), tuple(found))
+
+
+def placed(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:
+    """Give each issue its line and column in the file."""
+    listed = list(issues)
+    places = locate(document.content, {one.expression for one in listed if one.line is None and one.expression})
+    offset = document.line - 1 if document.line else 0
+    for one in listed:
+        line, column = (one.line, one.column) if one.line is not None else places.get(one.expression, (None, None))
+        yield one if line is None else replace(one, line=line + offset, column=column)
+
+
+def _issues(
+    validator: Validator, document: Document, *, profiles: Sequence[str], french_profiles: FrenchProfiles
+) -> tuple[Issue, ...]:
+    try:
+        parsed = parse(document.content, Limits())
+    except Refused as refused:
+        return refused.issues
+    return validator.validate(parsed, french_profiles=french_profiles, profiles=profiles).issues
