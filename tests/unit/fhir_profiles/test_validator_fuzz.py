@@ -17,10 +17,9 @@ from fhir_profiles.validator import Validator, load_validator
 from tests.support.posted import bundle
 
 FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-patient"
-NAMES = st.sampled_from(
-    "resourceType id meta profile identifier system value type coding code reference subject contained extension url"
-    " period serviceProvider partOf versionId unknown".split()
-)
+NAMES = st.sampled_from(("resourceType", "id", "meta", "profile", "identifier", "system", "value", "type", "unknown"))
+NAMES |= st.sampled_from(("coding", "code", "reference", "subject", "contained", "extension", "url", "period"))
+NAMES |= st.sampled_from(("serviceProvider", "partOf", "versionId"))
 TEXTS = st.sampled_from(
     ["Patient", "Encounter", "Organization", "1", "#1", "Patient/1", "urn:uuid:1", "", "x", FR_CORE, FR_CORE + "|2"]
 )
