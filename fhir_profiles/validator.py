@@ -23,6 +23,8 @@ from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
 
+__all__ = ["FrenchProfiles", "Validator", "load_validator"]
+
 # With one of these in a resource, paths made of its keys may hold what the sender wrote.
 UNKNOWN_NAMES = ("unknown-element", "element-of-other-version")
 
