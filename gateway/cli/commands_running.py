@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Shown, ShownAs, example
 
+PANEL = "Running"
 DEMO_DIR = Path("demo-data")
 
 
@@ -18,7 +19,8 @@ def declare(app: typer.Typer) -> None:
     tables = typer.Typer(help="The table writer.", no_args_is_help=True, rich_markup_mode="rich")
     tables.command("run", epilog=example("snds-gateway tables run --data-dir data"))(run_tables)
     app.add_typer(tables, name="tables", rich_help_panel=PANEL)
-    app.command(rich_help_panel=PANEL, 
+    app.command(
+        rich_help_panel=PANEL,
         epilog=example("snds-gateway status --wait-idle 30", "snds-gateway status --format json"),
     )(status)
     events = typer.Typer(help="The stream of de-identified events.", no_args_is_help=True, rich_markup_mode="rich")
@@ -34,8 +36,6 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Gateway processes.")] = None,
 ) -> None:
-
-PANEL = "Running"
     """Run the gateway; in embedded mode the table writer runs beside it. Ends at SIGTERM or Ctrl-C."""
     from gateway.cli.serving import serve as work
 

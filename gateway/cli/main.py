@@ -35,9 +35,8 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command of `sys.argv` and end the process."""
-    app = make_app()
     try:
-        app()
+        make_app()(spread(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
@@ -46,6 +45,29 @@ def main() -> None:
         sys.exit(0)
     except Exception as failure:  # noqa: BLE001 — the last frame: everything becomes one line without content
         sys.exit(_explain(failure))
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """Let `validate FILE… --definitions PATH…` take several paths after one `--definitions`.
+
+    Only where a FILE stands before it: `validate --definitions PATH FILE` keeps its meaning.
+    """
+    option = "--definitions"
+    if arguments[:1] != ["validate"] or option not in arguments:
+        return arguments
+    at = arguments.index(option)
+    if not any(not one.startswith("-") for one in arguments[1:at]):
+        return arguments
+    made, spreading = arguments[:at], False
+    for one in arguments[at:]:
+        if one.startswith("-"):
+            spreading = one == option
+            made.append(one)
+        elif spreading and made[-1] != option:
+            made += [option, one]
+        else:
+            made.append(one)
+    return made
 
 
 def _explain(failure: Exception) -> int:

@@ -10,7 +10,7 @@ from fhir_profiles.bundle import parse
 from fhir_profiles.errors import Refused
 from fhir_profiles.issues import Issue
 from fhir_profiles.limits import Limits
-from fhir_profiles.positions import locate
+from fhir_profiles.positions import with_positions
 from fhir_profiles.validator import FrenchProfiles, Validator, load_validator
 from gateway.cli.inputs import Document, documents, files
 
@@ -45,13 +45,10 @@ def validate(
 
 
 def placed(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:
-    """Give each issue its line and column in the file."""
-    listed = list(issues)
-    places = locate(document.content, {one.expression for one in listed if one.line is None and one.expression})
+    """Give each issue its line and column in the file (NDJSON: the line of the document)."""
     offset = document.line - 1 if document.line else 0
-    for one in listed:
-        line, column = (one.line, one.column) if one.line is not None else places.get(one.expression, (None, None))
-        yield one if line is None else replace(one, line=line + offset, column=column)
+    for one in with_positions(issues, document.content):
+        yield one if one.line is None else replace(one, line=one.line + offset)
 
 
 def _issues(
