@@ -99,6 +99,7 @@ def add(
     scopes: Annotated[
         str, typer.Option("--scopes", metavar="LIST", help="By commas: write, validate, rights, operate.")
     ] = "write,validate",
+    platform_key: PlatformKey = None,
 ) -> None:
     """Add a hospital, or another source of a known one: its API key goes to credentials/FINESS-SOURCE.key."""
     from gateway.cli.hospitals import Terms
@@ -113,7 +114,7 @@ def add(
         test_identities=test_identities,
         potential_identifiers=potential_identifiers,
     )
-    raise typer.Exit(work(data_dir, terms, scopes=scopes))
+    raise typer.Exit(work(data_dir, terms, scopes=scopes, platform_key=platform_key))
 
 
 def list_hospitals(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
