@@ -1,0 +1,118 @@
+"""../shared/snds → transformers/snds/data: `python scripts/build_snds_schema.py ../shared/snds [--check]`.
+
+Compact facts only: tables and columns, entry and exit modes, CIM-10 headings. No label of CIM-10 is copied.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parents[1] / "transformers" / "snds" / "data"
+PATTERN = re.compile(r"[A-Z][0-9]{2}[0-9+]{0,3}")
+REGIONS = {
+    "1": "GUADELOUPE", "2": "MARTINIQUE", "3": "GUYANE", "4": "LA RÉUNION", "6": "MAYOTTE", "11": "ÎLE-DE-FRANCE",
+    "24": "CENTRE-VAL DE LOIRE", "27": "BOURGOGNE-FRANCHE-COMTÉ", "28": "NORMANDIE", "32": "HAUTS-DE-FRANCE",
+    "44": "GRAND EST", "52": "PAYS DE LA LOIRE", "53": "BRETAGNE", "75": "NOUVELLE-AQUITAINE", "76": "OCCITANIE",
+    "84": "AUVERGNE-RHÔNE-ALPES", "93": "PROVENCE-ALPES-CÔTE D'AZUR", "94": "CORSE",
+}  # fmt: skip
+CORSICA = {"201": "2A", "202": "2B"}
+OVERSEAS = {"971": "9A", "972": "9B", "973": "9C", "974": "9D", "976": "9F"}
+COPIES = {"IR_BEN_R_ARC": ("IR_BEN_R", "Référentiel archivé des bénéficiaires (vide)")}
+
+
+def rows(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    """Return the records of a CSV file."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
+
+
+def tables(shared: Path) -> str:
+    """Return tables.json: one line a column, in official order."""
+    columns: dict[str, list[list[str | None]]] = {}
+    for row in rows(shared / "columns.csv"):
+        columns.setdefault(row["table"], []).append(
+            [
+                row["column"],
+                row["type"],
+                "" if row["nullable"] == "NULL" else "NOT NULL",
+                row["default"] or None,
+                row["fill"],
+                row["sensitivity"],
+                row["nomenclature"],
+                row["label_fr"],
+            ]
+        )
+    found = {}
+    for name in columns:
+        target = json.loads((shared / "target" / f"{name}.json").read_text(encoding="utf-8"))
+        if [field["name"] for field in target["fields"]] != [column[0] for column in columns[name]]:
+            raise SystemExit(f"{name}: columns.csv and target disagree")
+        found[name] = (target["title"], target.get("primaryKey", []), columns[name])
+    for copy, (original, title) in COPIES.items():
+        found[copy] = (title, found[original][1], found[original][2])
+    lines = []
+    for name, (title, key, listed) in found.items():
+        body = ",\n".join("   " + dumped(column) for column in listed)
+        lines.append(f' "{name}": {{"title": {dumped(title)}, "key": {dumped(key)}, "columns": [\n{body}]}}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def dumped(value: object) -> str:
+    """Return one line of JSON with French letters as they are."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def modes(shared: Path) -> str:
+    """Return modes.tsv: direction, system, code, mode, provenance or destination, and what the mapping says of it."""
+    lines = ["direction\tsystem\tcode\tmode\tplace\tmeaning\tcondition"]
+    for row in rows(shared / "entry_exit_mapping.csv"):
+        lines.append(
+            "\t".join(
+                row[name] for name in ("direction", "system", "code", "MODE", "PROV_DEST", "meaning", "condition")
+            )
+        )
+    return "\n".join(lines) + "\n"
+
+
+def headings(shared: Path) -> str:
+    """Return cim10-headings.txt: the codes of MS_CIM_V that have subdivisions, one line a three-character category."""
+    codes = {row["CIM_COD"].strip() for row in rows(shared / "nomenclatures" / "MS_CIM_V.csv", ";")}
+    usable = sorted(code for code in codes if PATTERN.fullmatch(code))
+    parents = sorted({code[:cut] for code in usable for cut in range(3, len(code)) if code[:cut] in codes})
+    lines: dict[str, list[str]] = {}
+    for code in parents:
+        lines.setdefault(code[:3], []).append(code[3:])
+    return "".join(f"{stem} {','.join(rest)}\n" for stem, rest in lines.items())
+
+
+def regions(shared: Path) -> str:
+    """Return regions.tsv: department as the PMSI writes it, label of its region."""
+    lines = []
+    for row in rows(shared / "nomenclatures" / "IR_DPT_V.csv", ";"):
+        code, label = row["GEO_DPT_COD"], REGIONS.get(row["GEO_REG_COD"])
+        department = CORSICA.get(code) or OVERSEAS.get(code) or (code[1:] if code[0] == "0" else None)
+        if label and department:
+            lines.append(f"{department}\t{label}\n")
+    return "".join(lines)
+
+
+def main() -> None:
+    """Write the data files, or say which differ."""
+    shared = Path(sys.argv[1])
+    made = {"tables.json": tables(shared), "modes.tsv": modes(shared), "cim10-headings.txt": headings(shared)}
+    made["regions.tsv"] = regions(shared)
+    if "--check" in sys.argv:
+        wrong = [name for name, text in made.items() if (DATA / name).read_text(encoding="utf-8") != text]
+        raise SystemExit(f"not up to date: {', '.join(wrong)}" if wrong else 0)
+    DATA.mkdir(exist_ok=True)
+    for name, text in made.items():
+        (DATA / name).write_text(text, encoding="utf-8")
+        print(f"{name}: {len(text)} characters")
+
+
+if __name__ == "__main__":
+    main()
