@@ -1,0 +1,84 @@
+"""Findings: violations on their way up. A check returns None, or a list whose paths the callers complete.
+
+So the valid path builds no path at all; a finding's path grows by one step a level as it goes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fhir_profiles.issues import Issue, Severity, catalogue
+
+LIMIT = 400
+NO_PARAMS: Mapping[str, str] = {}
+
+
+class Finding:
+    """One violation, its path relative to the element whose check returned it."""
+
+    __slots__ = ("code", "contexts", "params", "path", "quote", "rule", "severity")
+
+    def __init__(
+        self,
+        code: str,
+        path: str = "",
+        params: Mapping[str, str] = NO_PARAMS,
+        *,
+        severity: Severity | None = None,
+        rule: str | None = None,
+        quote: str | None = None,
+        contexts: tuple[str, ...] | None = None,
+    ) -> None:
+        self.code = code
+        self.path = path
+        self.params = params
+        self.severity: Severity = severity or catalogue()[code].severity
+        self.rule = rule
+        self.quote = quote
+        self.contexts = contexts  # of an extension: settled by the resource, which knows the whole path
+
+
+Findings = list[Finding]
+
+
+def add(found: Findings | None, finding: Finding) -> Findings:
+    """Append one finding to what was found so far."""
+    if found is None:
+        return [finding]
+    if len(found) < LIMIT:
+        found.append(finding)
+    return found
+
+
+def up(found: Findings | None, below: Findings, step: str) -> Findings:
+    """Take over the findings of a child element: `step` is `.subject`."""
+    for finding in below:
+        finding.path = step + finding.path
+    if found is None:
+        return below
+    if len(found) < LIMIT:
+        found += below
+    return found
+
+
+def upi(found: Findings | None, below: Findings, step: str, index: int) -> Findings:
+    """Take over the findings of item `index` of a repeated child element."""
+    return up(found, below, f"{step}[{index}]")
+
+
+def sound(found: Findings) -> bool:
+    """Say whether nothing found so far is an error: only then invariants are worth evaluating (no cascade)."""
+    return all(finding.severity in ("warning", "information") for finding in found)
+
+
+def to_issue(finding: Finding, path: str, profile: str) -> Issue:
+    """Give the finding its place in the request and the profile whose rule it breaks."""
+    return Issue(
+        finding.code,
+        path + finding.path,
+        finding.severity,
+        finding.params,
+        profile=profile,
+        rule=finding.rule,
+        quote=finding.quote,
+    )

@@ -1,0 +1,130 @@
+"""What generated code calls when something is wrong (or rare): JSON value → findings.
+
+Called off the valid path, except `siblings`, `any_member` and the reference checks. Quotes codes and element
+names only, never a string, identifier or date (DESIGN §3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fhir_profiles.compiler.findings import Finding, Findings, add
+from fhir_profiles.compiler.hints import hint_for
+from fhir_profiles.compiler.primitives import CHECKS, JSON_TYPES
+from fhir_profiles.compiler.xhtml import xhtml_fault
+from fhir_profiles.issues import Severity
+
+QUOTABLE = frozenset({"code", "uri", "url", "canonical", "oid", "uuid"})
+
+
+def quotable(kind: str, value: object) -> str | None:
+    """Return what may be quoted of a value: codes and URIs of 64 characters at most."""
+    return value if kind in QUOTABLE and isinstance(value, str) and len(value) <= 64 else None
+
+
+def bad_object(value: object, type_name: str) -> Findings:
+    """Say why a value is no element of a complex type."""
+    if value is None:
+        return [Finding("null-value")]
+    if isinstance(value, dict):
+        return [Finding("empty-object")]
+    if isinstance(value, list):
+        return [Finding("unexpected-array", params={"type": type_name})]
+    return [Finding("not-an-object", params={"type": type_name})]
+
+
+def bad_list(found: Findings | None, value: object, step: str) -> Findings:
+    """Say why a value is no list of elements."""
+    if value is None:
+        return add(found, Finding("null-value", step))
+    if isinstance(value, list):
+        return add(found, Finding("empty-array", step))
+    return add(found, Finding("not-an-array", step, {"element": step[1:]}))
+
+
+def bad(found: Findings | None, value: object, step: str, kind: str) -> Findings:
+    """Say why a value is no such primitive."""
+    if value is None:
+        return add(found, Finding("null-value", step))
+    if isinstance(value, list):
+        return add(found, Finding("unexpected-array", step, {"type": kind}))
+    if type(value) not in JSON_TYPES.get(kind, (str,)):
+        if kind == "integer" and type(value) is float:
+            return add(found, Finding("format-integer", step))
+        return add(found, Finding("wrong-json-type", step, {"type": kind, "expected": _json_name(kind)}))
+    if value == "":
+        return add(found, Finding("empty-string", step))
+    if kind == "xhtml" and isinstance(value, str):
+        return add(found, Finding(f"narrative-{xhtml_fault(value)}", step))
+    return add(found, Finding(f"format-{kind}", step, quote=quotable(kind, value)))
+
+
+def bad_items(found: Findings | None, node: Mapping[str, Any], values: list[Any], step: str, kind: str) -> Findings | None:
+    """Find what is wrong in a list of primitives; a null is right where the `_` sibling has an extension."""
+    beside = node.get("_" + step[1:])
+    check = CHECKS[kind]
+    for index, value in enumerate(values):
+        if value is None:
+            if not (isinstance(beside, list) and index < len(beside) and isinstance(beside[index], dict)):
+                found = add(found, Finding("null-value", f"{step}[{index}]"))
+        elif not check(value):
+            found = bad(found, value, f"{step}[{index}]", kind)
+    return found
+
+
+def _json_name(kind: str) -> str:
+    return {"boolean": "true/false"}.get(kind, "number" if kind in JSON_TYPES else "string")
+
+
+def unknown(found: Findings | None, name: str, owner: str) -> Findings:
+    """Report an element that the type has not, with the R5 or STU3 story of it when we know it."""
+    hint = hint_for(owner, name)
+    quote = name if len(name) <= 64 else None
+    if hint is not None:
+        params = {"element": name, "parent": owner, "version": hint.version, "instead": hint.instead}
+        return add(found, Finding("element-of-other-version", params=params, quote=quote))
+    return add(found, Finding("unknown-element", params={"parent": owner}, quote=quote))
+
+
+def missing(found: Findings | None, name: str, owner: str) -> Findings:
+    """Report a mandatory element that is absent."""
+    return add(found, Finding("missing-element", params={"element": name, "parent": owner}))
+
+
+def several(found: Findings | None, name: str, owner: str) -> Findings:
+    """Report a choice with more than one value."""
+    return add(found, Finding("choice-multiple", params={"element": name, "parent": owner}))
+
+
+def bad_code(
+    found: Findings | None, value: object, step: str, value_set: str, severity: Severity | None = None
+) -> Findings:
+    """Say why a code is not one of a bound value set."""
+    if not CHECKS["code"](value):
+        return bad(found, value, step, "code")
+    code = "code-not-in-value-set" if severity != "warning" else "code-outside-extensible"
+    return add(found, Finding(code, step, {"value_set": value_set}, quote=quotable("code", value)))
+
+
+def invariant(found: Findings | None, key: str, severity: Severity, expression: str, step: str = "") -> Findings:
+    """Report a broken constraint."""
+    params = {"key": key, "expression": expression}
+    return add(found, Finding("invariant", step, params, severity=severity, rule=key))
+
+
+def in_range(found: Findings | None, value: Any, step: str, least: Any, most: Any) -> Findings | None:  # noqa: ANN401
+    """Check minValue and maxValue of an integer, decimal or date."""
+    try:
+        if least is not None and value < least:
+            return add(found, Finding("below-minimum", step, {"minimum": str(least)}))
+        if most is not None and value > most:
+            return add(found, Finding("above-maximum", step, {"maximum": str(most)}))
+    except TypeError:
+        return found  # another JSON type: reported as such
+    return found
+
+
+def too_long(found: Findings | None, step: str, maximum: int) -> Findings:
+    """Report a string longer than the definition allows."""
+    return add(found, Finding("too-long", step, {"maximum": str(maximum)}))

@@ -1,0 +1,156 @@
+"""A real Apache Kafka broker from its Java archives, one node in KRaft mode, on loopback ports.
+
+Started as a direct child and reaped; `kill`, `stop`, `pause` and `start` are the faults that tests inject.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.installation import free_port
+
+PROJECT = Path(__file__).resolve().parents[2]
+LIBRARY = PROJECT / ".kafka" / "lib"
+LOG4J = """status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d %p %c %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+def missing() -> str | None:
+    """Say in one line what is missing to run a broker, or None."""
+    if shutil.which("java") is None:
+        return "no Java: apt-get install openjdk-17-jre-headless"
+    if not list(LIBRARY.glob("kafka_2.13-*.jar")):
+        return "no Kafka archives: make test-servers"
+    return None
+
+
+class KafkaBroker:
+    """One broker with its data in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.controller_port = free_port()
+        self.log = folder / "broker.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
+        (folder / "server.properties").write_text(self._properties(), encoding="utf-8")
+        identity = self._java("kafka.tools.StorageTool", "random-uuid").stdout.strip()
+        self._java(
+            "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(folder / "server.properties"), "--standalone"
+        )
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start and return when the port answers and the broker says that it is started."""
+        with self.log.open("ab") as log:
+            begin = log.tell()
+            self._process = subprocess.Popen(
+                [
+                    "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                    f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+                    "-cp", f"{LIBRARY}/*", "kafka.Kafka", str(self.folder / "server.properties"),
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+        with subprocess.Popen(["tail", "-c", f"+{begin + 1}", "-F", str(self.log)], stdout=subprocess.PIPE) as tail:
+            assert tail.stdout is not None
+            try:
+                for line in tail.stdout:
+                    if b"Kafka Server started" in line:
+                        return
+                    if b"shut down completed" in line or b"Fatal error" in line:
+                        raise AssertionError(self.log.read_text(errors="replace")[-3000:])
+            finally:
+                tail.kill()
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def pause(self) -> None:
+        """Let it accept connections and answer nothing."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+
+    def listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _java(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["java", "-cp", f"{LIBRARY}/*", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
+    def _properties(self) -> str:
+        values = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(self.folder / "data"),
+            "num.partitions": "1",
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "500",
+        }
+        return "".join(f"{name}={value}\n" for name, value in values.items())
+
+
+@contextmanager
+def running_broker(folder: Path) -> Iterator[KafkaBroker]:
+    """Run a broker for the length of the block."""
+    broker = KafkaBroker(folder)
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
