@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 from fhir_profiles.errors import Misconfigured
@@ -99,6 +100,8 @@ def _contract(data_dir: Path, finess: str, terms: Mapping[str, Any]) -> Contract
 def _value(place: str, hint: Any, given: object) -> Any:  # noqa: ANN401 — a contract's field of any type
     """Check one value against the type of its field."""
     choices = get_args(hint)
+    if NoneType in choices:  # a term that may be left out
+        return _value(place, next(one for one in choices if one is not NoneType), given)
     if hint in NAMED:
         if type(given) is not hint:
             raise Misconfigured("value-invalid", f"{place}: {NAMED[hint]} is expected")

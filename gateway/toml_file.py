@@ -20,7 +20,7 @@ def read_toml(file: Path) -> dict[str, Any]:
     except OSError:
         raise Misconfigured("file-unreadable", f"{file} cannot be read") from None
     except ValueError as failure:  # TOML or UTF-8; the message of tomllib could quote a value, its place does not
-        place = re.search(r"at line \d+, column \d+", str(failure))
+        place = re.search(r"at (line \d+, column \d+|end of document)", str(failure))
         raise Misconfigured("file-malformed", f"{file.name} is not TOML {place[0] if place else ''}".rstrip()) from None
 
 

@@ -124,11 +124,19 @@ def list_hospitals(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Show
     raise typer.Exit(work(data_dir, as_json=form is Shown.json))
 
 
-def rotate_key(*, data_dir: DataDir = DEFAULT_DATA_DIR, finess: Finess, source: Source = "main") -> None:
-    """Make a new API key; the old one no longer opens anything."""
+def rotate_key(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    finess: Finess,
+    source: Source = "main",
+    overlap_hours: Annotated[
+        float, typer.Option("--overlap-hours", min=0, metavar="HOURS", help="How long the old key still opens.")
+    ] = 0,
+) -> None:
+    """Make a new API key; the old one ends at once, or after the overlap."""
     from gateway.cli.hospitals import rotate_key as work
 
-    raise typer.Exit(work(data_dir, finess, source=source))
+    raise typer.Exit(work(data_dir, finess, source=source, overlap_hours=overlap_hours))
 
 
 def units(
