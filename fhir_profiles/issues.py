@@ -22,6 +22,8 @@ ISSUE_LINE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-lin
 ISSUE_COLUMN = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-col"
 ISSUE_SOURCE = "http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-source"
 REPAIR = "https://fhir-snds-gateway.example/StructureDefinition/repair"
+PAGE = "https://fhir-snds-gateway.example/StructureDefinition/issue-page"
+ISSUE_PAGES = "https://fhir-snds-gateway.example/issues"
 CAP = 100
 
 
@@ -118,8 +120,9 @@ def to_fhir(found: Issue, *, language: Language = "fr", quoting: bool = False) -
     advice = repair(found, language)
     if advice:
         extension.append({"url": REPAIR, "valueString": advice})
-    element: dict[str, Any] = {"extension": extension} if extension else {}
-    element |= {
+    extension.append({"url": PAGE, "valueUrl": f"{ISSUE_PAGES}#{found.code}"})
+    element: dict[str, Any] = {
+        "extension": extension,
         "severity": found.severity,
         "code": message.type,
         "details": {
@@ -143,9 +146,7 @@ def to_fhir(found: Issue, *, language: Language = "fr", quoting: bool = False) -
     return element
 
 
-def operation_outcome(
-    found: Iterable[Issue], *, language: Language = "fr", quoting: bool = False
-) -> dict[str, Any]:
+def operation_outcome(found: Iterable[Issue], *, language: Language = "fr", quoting: bool = False) -> dict[str, Any]:
     """Return an OperationOutcome; with no issue it says that all is well (code `ok`)."""
     listed = list(found) or [issue("ok")]
     return {
