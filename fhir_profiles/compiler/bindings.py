@@ -5,6 +5,7 @@ Required, and `maxValueSet`, give errors; extensible a warning; preferred and ex
 
 from __future__ import annotations
 
+from fhir_profiles.compiler.library import BASE
 from fhir_profiles.compiler.writer import Writer
 from fhir_profiles.model import Binding, unversioned
 
@@ -23,10 +24,12 @@ def checks_of(binding: Binding) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def emit_binding(write: Writer, binding: Binding, type_code: str, *, variable: str, raise_up: str) -> None:
-    """Write the check of one value."""
+def emit_binding(
+    write: Writer, binding: Binding, type_code: str, *, variable: str, raise_up: str, scope: str = BASE
+) -> None:
+    """Write the check of one value; `scope` is the package that says which version of the value set is meant."""
     for value_set, severity in checks_of(binding):
-        expansion = write.link("expansion", value_set)
+        expansion = write.link("expansion", f"{scope} {value_set}")
         if type_code in CODES:
             with write.block(f"if {variable} not in {expansion}.codes:"):
                 write(f"r = bound_code({variable}, x, {expansion}, {write.constant(severity)})")

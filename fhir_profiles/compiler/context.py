@@ -7,10 +7,64 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from fhir_profiles.compiler.findings import Findings
 
 Resolver = Callable[[str], "dict[str, Any] | None"]
 MemberOf = Callable[[Any, str], "bool | None"]
+Check = Callable[[Any, "CheckContext"], "Findings | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownExtension:
+    """An extension that a loaded package defines: its check and where it may stand (None: anywhere)."""
+
+    key: str
+    check: Check
+    contexts: frozenset[str] | None = None
+    modifier: bool = False
+
+
+class Checks(Protocol):
+    """The compiled functions, found by name."""
+
+    def type_check(self, name: str) -> Check | None:
+        """Return the check of an R4 type; None when there is no such type."""
+        ...
+
+    def profile_check(self, key: str) -> Check:
+        """Return what a loaded profile adds to its type."""
+        ...
+
+    def extension(self, url: str, scope: str) -> KnownExtension | None:
+        """Return an extension as a package (or "": nobody in particular) knows it."""
+        ...
+
+    def resolve(self, canonical: str) -> str | None:
+        """Return the key of a loaded StructureDefinition."""
+        ...
+
+
+class NoChecks:
+    """Knows no type, profile or extension: for expressions that are evaluated by themselves."""
+
+    def type_check(self, _name: str) -> Check | None:
+        """Know no type."""
+        return None
+
+    def profile_check(self, _key: str) -> Check:
+        """Find nothing wrong."""
+        return lambda _value, _context: None
+
+    def extension(self, _url: str, _scope: str) -> KnownExtension | None:
+        """Know no extension."""
+        return None
+
+    def resolve(self, _canonical: str) -> str | None:
+        """Know no profile."""
+        return None
 
 
 def nothing_resolves(_reference: str) -> dict[str, Any] | None:
@@ -29,7 +83,8 @@ class CheckContext:
 
     `resolve` gets the text of a reference (relative, absolute, urn:uuid; never `#…`) and returns the resource
     that the same request carries, or None. With `skip_entries` a Bundle's `entry.resource` is not checked (the
-    caller checks each entry itself). `unchecked` collects what could not be checked, once a request.
+    caller checks each entry itself). `unchecked` collects what could not be checked, once a request. `scope` is the
+    package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile.
     """
 
     resource: dict[str, Any]
@@ -39,3 +94,16 @@ class CheckContext:
     skip_entries: bool = False
     unchecked: set[str] = field(default_factory=set)
     depth: int = 0
+    checks: Checks = field(default_factory=NoChecks)
+    scope: str = ""
+    judged: dict[tuple[int, str], bool] = field(default_factory=dict)
+
+    def target(self, reference: str) -> dict[str, Any] | None:
+        """Return the resource that a reference names: contained, or of the same request."""
+        if not reference.startswith("#"):
+            return self.resolve(reference)
+        contained = self.root.get("contained")
+        for one in contained if isinstance(contained, list) else ():
+            if isinstance(one, dict) and one.get("id") == reference[1:]:
+                return one
+        return self.root if reference == "#" else None

@@ -16,7 +16,7 @@ NO_PARAMS: Mapping[str, str] = {}
 class Finding:
     """One violation, its path relative to the element whose check returned it."""
 
-    __slots__ = ("code", "contexts", "params", "path", "quote", "rule", "severity")
+    __slots__ = ("code", "contexts", "params", "path", "profile", "quote", "rule", "severity")
 
     def __init__(
         self,
@@ -27,6 +27,7 @@ class Finding:
         severity: Severity | None = None,
         rule: str | None = None,
         quote: str | None = None,
+        profile: str | None = None,
         contexts: tuple[str, ...] | None = None,
     ) -> None:
         self.code = code
@@ -35,6 +36,7 @@ class Finding:
         self.severity: Severity = severity or catalogue()[code].severity
         self.rule = rule
         self.quote = quote
+        self.profile = profile  # whose rule it is, when it is not the profile being checked
         self.contexts = contexts  # of an extension: settled by the resource, which knows the whole path
 
 
@@ -66,6 +68,14 @@ def upi(found: Findings | None, below: Findings, step: str, index: int) -> Findi
     return up(found, below, f"{step}[{index}]")
 
 
+def stamp(found: Findings, profile: str) -> Findings:
+    """Say whose rules these findings break, where nothing below said it already."""
+    for finding in found:
+        if finding.profile is None:
+            finding.profile = profile
+    return found
+
+
 def sound(found: Findings) -> bool:
     """Say whether nothing found so far is an error: only then invariants are worth evaluating (no cascade)."""
     return all(finding.severity in ("warning", "information") for finding in found)
@@ -78,7 +88,7 @@ def to_issue(finding: Finding, path: str, profile: str) -> Issue:
         path + finding.path,
         finding.severity,
         finding.params,
-        profile=profile,
+        profile=finding.profile or profile,
         rule=finding.rule,
         quote=finding.quote,
     )

@@ -1,78 +1,135 @@
-"""Loaded packages → definitions by canonical, with or without `|version`; later packages win (newest by URL)."""
+"""Loaded packages → definitions by canonical, as each package sees them: its own, then what it requires, then the rest.
+
+Two versions of a guide stand side by side: `url|version` is exact, a bare `url` means what the asking package means.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fhir_profiles.errors import Misconfigured
-from fhir_profiles.model import CORE, Element, Structure, structure
+from fhir_profiles.model import CORE, Structure, structure
 from fhir_profiles.package import Package
 from fhir_profiles.snapshot import with_snapshot
 
 Json = Mapping[str, Any]
+BASE = "r4"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A StructureDefinition of a loaded package."""
+
+    key: str
+    package: str
+    raw: Json
+
+    @property
+    def url(self) -> str:
+        """Return the canonical without its version."""
+        return str(self.raw["url"])
 
 
 class Library:
-    """The definitions of some packages. Reads each StructureDefinition once, on demand."""
+    """The definitions of some packages, in the order of preference: the last one wins. Reads each one on demand."""
 
     def __init__(self, packages: Sequence[Package]) -> None:
-        self._raw: dict[tuple[str, str], Json] = {}
+        self._order = tuple(one.id for one in packages)
+        self._requires = {one.id: one.requires for one in packages}
+        self._raw = {one.id: _by_canonical(one) for one in packages}
         self._structures: dict[str, Structure] = {}
-        self._elements: dict[str, dict[str, Element]] = {}
-        for package in packages:
-            for resource in package.resources:
-                kind, url, version = resource["resourceType"], resource["url"], resource.get("version")
-                self._raw[kind, url] = resource
-                if version:
-                    self._raw[kind, f"{url}|{version}"] = resource
+        self._searches: dict[str, tuple[str, ...]] = {}
 
-    def find(self, kind: str, canonical: str) -> Json | None:
-        """Return a definition; an unknown version falls back to the one that is there."""
-        found = self._raw.get((kind, canonical))
-        if found is None:
-            found = self._raw.get((kind, canonical.partition("|")[0]))
-        return found
+    def definitions(self) -> Iterator[Definition]:
+        """Yield every StructureDefinition, preferred packages last."""
+        for package in self._order:
+            seen: set[int] = set()
+            for (kind, _canonical), raw in self._raw[package].items():
+                if kind == "StructureDefinition" and id(raw) not in seen:
+                    seen.add(id(raw))
+                    yield Definition(key_of(raw), package, raw)
 
-    def structures(self) -> Iterator[Json]:
-        """Yield every StructureDefinition once, by its versioned canonical."""
-        seen: set[int] = set()
-        for (kind, _canonical), resource in self._raw.items():
-            if kind == "StructureDefinition" and id(resource) not in seen:
-                seen.add(id(resource))
-                yield resource
+    def find(self, kind: str, canonical: str, *, scope: str = "") -> tuple[str, Json] | None:
+        """Return package and definition of a canonical as `scope` (a package id; "" = the caller's own) means it.
 
-    def structure(self, canonical: str) -> Structure | None:
+        An unknown version falls back to the one that is there.
+        """
+        url, bar, _version = canonical.partition("|")
+        search = self._search(scope)
+        for wanted in (canonical, url) if bar else (url,):
+            for package in search:
+                found = self._raw[package].get((kind, wanted))
+                if found is not None:
+                    return package, found
+        return None
+
+    def definition(self, canonical: str, *, scope: str = "") -> Definition | None:
+        """Return the StructureDefinition that a canonical means."""
+        found = self.find("StructureDefinition", canonical, scope=scope)
+        return Definition(key_of(found[1]), *found) if found else None
+
+    def structure(self, canonical: str, *, scope: str = "") -> Structure | None:
         """Return the rules of a StructureDefinition, its snapshot generated when it carries none."""
-        raw = self.find("StructureDefinition", canonical)
-        if raw is None:
-            return None
-        key = key_of(raw)
-        if key not in self._structures:
+        found = self.definition(canonical, scope=scope)
+        return self.read(found) if found else None
+
+    def read(self, found: Definition) -> Structure:
+        """Return the rules of a definition. Raises Misconfigured when it cannot be read."""
+        if found.key not in self._structures:
+
+            def find(canonical: str) -> Json | None:
+                other = self.find("StructureDefinition", canonical, scope=found.package)
+                return other[1] if other else None
+
             try:
-                self._structures[key] = structure(with_snapshot(raw, self._raw_structure))
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise Misconfigured("definitions-invalid", f"{key}: not a readable StructureDefinition") from error
-        return self._structures[key]
+                self._structures[found.key] = structure(with_snapshot(found.raw, find))
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise Misconfigured("definitions-invalid", f"{found.key}: {_reason(error)}") from None
+        return self._structures[found.key]
 
     def type(self, name: str) -> Structure:
         """Return the R4 definition of a type. Raises Misconfigured when there is none."""
-        found = self.structure(CORE + name)
+        found = self.structure(CORE + name, scope=BASE)
         if found is None:
             raise Misconfigured("definitions-incomplete", f"no definition of type {name}")
         return found
 
-    def elements(self, type_name: str) -> Mapping[str, Element]:
-        """Return the elements of a type by path."""
-        if type_name not in self._elements:
-            self._elements[type_name] = {one.path: one for one in self.type(type_name).elements}
-        return self._elements[type_name]
+    def forget(self) -> None:
+        """Drop the rules that were read: they are made again on demand."""
+        self._structures.clear()
 
-    def _raw_structure(self, canonical: str) -> Json | None:
-        return self.find("StructureDefinition", canonical)
+    def _search(self, scope: str) -> tuple[str, ...]:
+        """Return the packages in which a scope looks, nearest first."""
+        if scope not in self._searches:
+            near: list[str] = []
+            waiting = [scope] if scope in self._raw else []
+            while waiting:
+                package = waiting.pop(0)
+                if package in self._raw and package not in near:
+                    near.append(package)
+                    waiting += reversed(self._requires[package])
+            near.sort(key=BASE.__eq__)  # R4 last: guides carry newer versions of its extensions and value sets
+            self._searches[scope] = (*near, *(one for one in reversed(self._order) if one not in near))
+        return self._searches[scope]
 
 
 def key_of(raw: Json) -> str:
     """Return the versioned canonical of a definition."""
     version = raw.get("version")
     return f"{raw['url']}|{version}" if version else str(raw["url"])
+
+
+def _by_canonical(package: Package) -> dict[tuple[str, str], Json]:
+    found: dict[tuple[str, str], Json] = {}
+    for raw in package.resources:
+        found[raw["resourceType"], raw["url"]] = raw
+        if raw.get("version"):
+            found[raw["resourceType"], key_of(raw)] = raw
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """Say what is wrong with a definition: our own sentence, or the kind of the fault."""
+    return str(error) if type(error) is ValueError else "not a readable StructureDefinition"

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from fhir_profiles.compiler.context import CheckContext, Resolver, nothing_resolves
+from fhir_profiles.compiler.engine import Engine
+from fhir_profiles.compiler.findings import to_issue
 from fhir_profiles.compiler.french import french_profile
-from fhir_profiles.compiler.library import Library, key_of
+from fhir_profiles.compiler.library import Library
+from fhir_profiles.compiler.modules import Compiled
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
 from fhir_profiles.package import closure, from_paths, manifest, packaged
 
-DEFAULT_PACKAGES = ("r4", "fr-core-2.2.0")
+DEFAULT_PACKAGES = ("r4", "eds-0.1.0", "edsh-0.1.0", "fr-core-2.2.0")
 
 
 class Profiles:
@@ -28,19 +31,21 @@ class Profiles:
     digest: str
     packages: tuple[str, ...]
 
-    def __init__(self, library: Library, *, digest: str, packages: tuple[str, ...]) -> None:
+    def __init__(self, modules: Compiled, *, digest: str, packages: tuple[str, ...]) -> None:
         self.digest = digest
         self.packages = packages
-        self._types = {key_of(raw): str(raw["type"]) for raw in library.structures()}
-        self._keys = {key.partition("|")[0]: key for key in self._types} | {key: key for key in self._types}
+        self._modules = modules
+        self._engine = Engine(modules)
+        self._types = modules.types()
+        self._scopes = modules.packages()
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`; an unknown version of a known url gives None."""
-        return self._keys.get(canonical)
+        return self._modules.resolve(canonical)
 
     def base(self, resource_type: str) -> str | None:
         """Return the key of a resource type's base definition."""
-        return self._keys.get(CORE + resource_type)
+        return self._modules.resolve(CORE + resource_type)
 
     def type_of(self, key: str) -> str:
         """Return the type that a profile constrains."""
@@ -53,16 +58,42 @@ class Profiles:
     def french(self, resource_type: str, resource: dict[str, Any]) -> str | None:
         """Return the key of the FR Core profile that covers the resource by default."""
         canonical = french_profile(resource_type, resource)
-        return self._keys.get(canonical) if canonical else None
+        return self._modules.resolve(canonical) if canonical else None
 
     def context(
-        self, resource: dict[str, Any], *, resolve: Resolver = nothing_resolves, skip_entries: bool = False
+        self,
+        resource: dict[str, Any],
+        *,
+        resolve: Resolver = nothing_resolves,
+        skip_entries: bool = False,
+        keys: Sequence[str] = (),
+        unchecked: set[str] | None = None,
     ) -> CheckContext:
-        """Make the context of one resource that stands alone or in an entry."""
-        return CheckContext(resource, resource, resolve, skip_entries=skip_entries)
+        """Make the context of one resource that stands alone or in an entry.
+
+        `keys` are the profiles it will be checked against: the package of the last one says which version of an
+        extension is meant. `unchecked` is shared by the resources of a request.
+        """
+        return CheckContext(
+            resource,
+            resource,
+            resolve,
+            skip_entries=skip_entries,
+            unchecked=set() if unchecked is None else unchecked,
+            checks=self._engine,
+            scope=self._scopes[keys[-1]] if keys and keys[-1] in self._scopes else "",
+        )
 
     def check(self, key: str, resource: dict[str, Any], path: str, issues: list[Issue], context: CheckContext) -> None:
         """Append every violation. The base key checks the type; a profile's key, what the profile adds to it."""
+        kind = self._types[key]
+        if key == self.base(kind):
+            check = self._engine.type_check(kind)
+            found = check(resource, context) if check is not None else None
+        else:
+            found = self._engine.profile_check(key)(resource, context)
+        if found is not None:
+            issues += [to_issue(one, path, key) for one in found]
 
 
 def load_profiles(
@@ -73,4 +104,4 @@ def load_profiles(
     loaded = [packaged(one) for one in ids] + list(from_paths(definitions))
     digest = "-".join(one.digest[:12] for one in loaded)
     labels = tuple(manifest()[one].label for one in ids)
-    return Profiles(Library(loaded), digest=digest, packages=labels)
+    return Profiles(Compiled(Library(loaded)), digest=digest, packages=labels)

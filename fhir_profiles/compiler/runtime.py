@@ -60,7 +60,9 @@ def bad(found: Findings | None, value: object, step: str, kind: str) -> Findings
     return add(found, Finding(f"format-{kind}", step, quote=quotable(kind, value)))
 
 
-def bad_items(found: Findings | None, node: Mapping[str, Any], values: list[Any], step: str, kind: str) -> Findings | None:
+def bad_items(
+    found: Findings | None, node: Mapping[str, Any], values: list[Any], step: str, kind: str
+) -> Findings | None:
     """Find what is wrong in a list of primitives; a null is right where the `_` sibling has an extension."""
     beside = node.get("_" + step[1:])
     check = CHECKS[kind]
@@ -92,19 +94,19 @@ def missing(found: Findings | None, name: str, owner: str) -> Findings:
     return add(found, Finding("missing-element", params={"element": name, "parent": owner}))
 
 
+def too_many(found: Findings | None, name: str, maximum: int, owner: str) -> Findings:
+    """Report an element that repeats more often than allowed."""
+    return add(found, Finding("too-many", f".{name}", {"element": name, "parent": owner, "maximum": str(maximum)}))
+
+
+def any_key(node: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
+    """Say whether one of the keys is there."""
+    return any(key in node for key in keys)
+
+
 def several(found: Findings | None, name: str, owner: str) -> Findings:
     """Report a choice with more than one value."""
     return add(found, Finding("choice-multiple", params={"element": name, "parent": owner}))
-
-
-def bad_code(
-    found: Findings | None, value: object, step: str, value_set: str, severity: Severity | None = None
-) -> Findings:
-    """Say why a code is not one of a bound value set."""
-    if not CHECKS["code"](value):
-        return bad(found, value, step, "code")
-    code = "code-not-in-value-set" if severity != "warning" else "code-outside-extensible"
-    return add(found, Finding(code, step, {"value_set": value_set}, quote=quotable("code", value)))
 
 
 def invariant(found: Findings | None, key: str, severity: Severity, expression: str, step: str = "") -> Findings:
