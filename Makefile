@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test check bench format lock clean
+.PHONY: help install demo serve test test-servers check bench docs format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
@@ -14,6 +14,7 @@ help:
 	@echo "make serve    the gateway on 127.0.0.1:8080 with DATA=$(DATA) (made by snds-gateway init)"
 	@echo "make test     everything the project promises, attacked"
 	@echo "make check    format, lint, types, import direction, documents (under a minute)"
+	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
 	@echo "make lock     resolve the lock files anew"
 
@@ -38,8 +39,11 @@ demo: install
 serve: install
 	@$(BIN)/snds-gateway serve --data-dir $(DATA)
 
-test: $(VENV)/.developer
+test: $(VENV)/.developer test-servers
 	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+test-servers:
+	@sh scripts/install_test_servers.sh
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff format --check .
@@ -50,6 +54,10 @@ check: $(VENV)/.developer
 format: $(VENV)/.developer
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.developer
+	@$(BIN)/python -m scripts.build_command_docs
+	@$(BIN)/python -m scripts.build_configuration_docs
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench.run

@@ -1,0 +1,31 @@
+#!/bin/sh
+# What tests start for real: Java and Maven (Kafka), PostgreSQL. As root, from the distribution's packages; else says
+# what is missing, and the tests that need it are skipped with the same line. No service of the machine is started.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+
+missing=""
+command -v java >/dev/null || missing="$missing openjdk-17-jre-headless"
+command -v mvn >/dev/null || missing="$missing maven"
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
+
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "not installed, tests that need it are skipped; as root: apt-get install --no-install-recommends$missing" >&2
+    else
+        echo "installing from the distribution's packages:$missing" >&2
+        case "$missing" in *postgresql*)  # tests make clusters of their own in temporary folders
+            mkdir -p /etc/postgresql-common/createcluster.d
+            [ -e /etc/postgresql-common/createcluster.d/none.conf ] ||
+                echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.d/none.conf ;;
+        esac
+        # shellcheck disable=SC2086
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
+            echo "could not be installed, tests that need it are skipped:$missing" >&2
+    fi
+fi
+
+if command -v java >/dev/null && command -v mvn >/dev/null; then
+    sh "$here/fetch_kafka.sh" || echo "Kafka's archives could not be fetched, its tests are skipped" >&2
+fi
