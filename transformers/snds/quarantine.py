@@ -116,6 +116,17 @@ COUNTS: Mapping[str, Text] = MappingProxyType(
             "observations d'autres catégories (habitudes de vie, imagerie…)",
             "observations of other categories (lifestyle, imaging…)",
         ),
+        "clinical-not-normalised": Text(
+            "valeurs sans conversion connue vers l'unité de référence (unité ou code LOINC à corriger)",
+            "values without a known conversion to the reference unit (unit or LOINC code to correct)",
+        ),
+        "request-not-order": Text(
+            "propositions et projets de prescription (intent)", "proposals and plans, not prescriptions (intent)"
+        ),
+        "dosage-further": Text(
+            "prescriptions à plusieurs posologies, dont seule la première est écrite",
+            "prescriptions with several dosages, of which the first alone is written",
+        ),
         "value-too-large": Text("valeurs hors du format de la colonne", "values that do not fit their column"),
     }
 )

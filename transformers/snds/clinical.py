@@ -1,0 +1,71 @@
+"""Current resources of one person → rows of the clinical tables `T_EDSaaBIO`, `CST`, `ADM` and `PRE`. Pure.
+
+Statuses, dates and the wait for a stay: DESIGN §6 and §12. What gives no row is counted, never dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from transformers.contract import Contract
+from transformers.snds.clinical_drugs import administration, prescription
+from transformers.snds.clinical_observations import Observations
+from transformers.snds.clinical_sheet import Sheet, table_name
+from transformers.snds.placing import ClinicalRows, Place, Placing
+from transformers.snds.view import PersonView, Staged, TablePseudonyms
+
+Writer = Callable[[Staged, Place, Sheet], None]
+
+RESULTS: Mapping[str, str] = {"final": "F", "amended": "C", "corrected": "C"}
+ADMINISTERED: Mapping[str, str] = {"completed": "F", "in-progress": "P", "stopped": "S"}
+PRESCRIBED: Mapping[str, str] = {"active": "A", "completed": "F", "stopped": "S"}
+STATUSES: Mapping[str, Mapping[str, str]] = {
+    "Observation": RESULTS,
+    "MedicationAdministration": ADMINISTERED,
+    "MedicationRequest": PRESCRIBED,
+}
+REMOVED = frozenset({"entered-in-error", "cancelled", "not-done"})
+ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "instance-order"})
+
+
+def clinical_rows(
+    view: PersonView, *, placing: Placing, contract: Contract, pseudonyms: TablePseudonyms, nir_ano_17: str
+) -> ClinicalRows:
+    """Return every clinical row of a person, by physical table, with what was counted."""
+    sheet = Sheet(view, contract=contract, technical=pseudonyms.technical, nir_ano_17=nir_ano_17)
+    observations = Observations(sheet)
+    for staged in view.resources:
+        statuses = STATUSES.get(staged.type)
+        if statuses is None:
+            continue
+        resource = staged.resource
+        status = statuses.get(resource.get("status", ""))
+        if status is None or resource.get("doNotPerform"):
+            sheet.count(_without_row(str(resource.get("status", ""))))
+            continue
+        if staged.type == "Observation":
+            table = observations.table(resource)
+            if table is None:
+                sheet.count("observation-not-kept")
+                continue
+        elif staged.type == "MedicationRequest" and resource.get("intent", "order") not in ORDERS:
+            sheet.count("request-not-order")
+            continue
+        place = placing(resource)
+        if place is None:
+            sheet.count("waiting-stay")
+        elif staged.type == "Observation":
+            observations.write(staged, place, table=table or "", status=status)
+        elif staged.type == "MedicationRequest":
+            prescription(staged, place, sheet, status=status)
+        else:
+            administration(staged, place, sheet, status=status)
+    return ClinicalRows(
+        tables={table_name(*name): tuple(rows) for name, rows in sheet.tables.items()},
+        outside=sheet.outside,
+        counts=sheet.counts,
+    )
+
+
+def _without_row(status: str) -> str:
+    return "clinical-removed" if status in REMOVED else "clinical-preliminary"

@@ -1,0 +1,156 @@
+"""What the clinical tables of one person are written on: who, where, when, and what is counted.
+
+A sheet lives for one conversion. Clinical tables get rows in official column order; nothing is looked up twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from transformers.contract import Contract
+from transformers.snds.elements import RESOURCE, Json, referred
+from transformers.snds.instants import Moment, amd, before, moment, year_month
+from transformers.snds.placing import Place
+from transformers.snds.schema import physical_name
+from transformers.snds.ucum import SYSTEM as UCUM
+from transformers.snds.view import PersonView, Row
+
+MAX_DAYS, MAX_MINUTES = 9_999, 9_999_999
+UNIT_WIDTH = 20
+CARE_DATES = "care-dates"
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class When(NamedTuple):
+    """The date columns of one event: the year of its table, `SOI_DTD`, `SOI_AMD`, `DAT_DEL`, `MIN_DEL`."""
+
+    year: int
+    day: date | None
+    month: str
+    days: int | None
+    minutes: int | None
+    outside: bool = False
+
+
+class Sheet:
+    """Rows and counts of one person, and what each row needs to know of the person."""
+
+    def __init__(
+        self, view: PersonView, *, contract: Contract, technical: Callable[[str], str], nir_ano_17: str
+    ) -> None:
+        self.view = view
+        self.finess = contract.finess
+        self.nir = nir_ano_17
+        self.technical = technical
+        self.tables: dict[tuple[str, int], list[Row]] = {}
+        self.outside: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
+        self._care_dates = CARE_DATES in contract.potential_identifiers
+        self._found: Mapping[str, Json] | None = None
+        self._groups: dict[str, str] = {}
+
+    def write(self, table: str, when: When, place: Place, row: Row) -> None:
+        """Add a row to its table and year; count it when it is dated outside its stay."""
+        rows = self.tables.get((table, when.year))
+        if rows is None:
+            rows = self.tables[table, when.year] = []
+        rows.append(row)
+        if when.outside and place.stay is not None:
+            self.outside[place.stay] = self.outside.get(place.stay, 0) + 1
+
+    def count(self, code: str) -> None:
+        """Count something that has no column of its own."""
+        self.counts[code] = self.counts.get(code, 0) + 1
+
+    def when(self, text: str | None, place: Place) -> When | None:
+        """Return the date columns of an event; a month without a day has no delay, anything shorter is no date."""
+        at = moment(text)
+        if at is not None:
+            return self.at(at, place)
+        known = year_month(text)
+        if known is None or known[1] is None or not 1 <= known[1] <= 12:
+            return None
+        year, month = known
+        return When(_year(place, year), None, f"{year:04d}{month:02d}", None, None)
+
+    def at(self, at: Moment, place: Place) -> When:
+        """Return the date columns of an event whose day is known."""
+        day = at.day if self._care_dates else None
+        entry, exit_ = place.entry, place.exit
+        if entry is None:
+            return When(_year(place, at.day.year), day, _month(at.day), None, None)
+        days = (at.day - entry.day).days
+        minutes = None if at.minute is None or entry.minute is None else at.minute - entry.minute
+        outside = not place.joined and (before(at, entry) or (exit_ is not None and before(exit_, at)))
+        if not -MAX_DAYS <= days <= MAX_DAYS:
+            self.count("value-too-large")
+            return When(_year(place, at.day.year), day, _month(at.day), None, None, outside)
+        if minutes is not None and not -MAX_MINUTES <= minutes <= MAX_MINUTES:
+            minutes = None
+        return When(_year(place, at.day.year), day, _month(at.day), days, minutes, outside)
+
+    def number(self, value: object, limit: float) -> int | float | None:
+        """Return a number that fits its column, else None, counted."""
+        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        if -limit < value < limit:
+            return value
+        self.count("value-too-large")
+        return None
+
+    def group(self, key: str) -> str:
+        """Return the technical number of a report, computed once."""
+        found = self._groups.get(key)
+        if found is None:
+            found = self._groups[key] = self.technical(key)
+        return found
+
+    def referred(self, reference: Json | None, inside: Json | None = None) -> Json | None:
+        """Return the resource that a reference names: a contained one, a structure, or another of the person's."""
+        if not reference:
+            return None
+        local = reference.get("reference", "")
+        if local.startswith("#") and inside is not None:
+            contained = inside.get("contained", ())
+            return next((one for one in contained if one.get("id") == local[1:]), None)
+        key = referred(reference, RESOURCE)
+        if key is None:
+            return None
+        if self._found is None:
+            self._found = {one.key: one.resource for one in self.view.resources}
+        structure = self.view.structures.get(key)
+        return structure.resource if structure is not None else self._found.get(key)
+
+
+def pairs(concept: Json | None) -> Pairs:
+    """Return the (system, code) pairs of a concept: what decisions about codes are cached by."""
+    if not concept:
+        return ()
+    return tuple([(one.get("system", ""), one["code"]) for one in concept.get("coding", ()) if "code" in one])
+
+
+def unit_code(quantity: Json) -> str | None:
+    """Return the unit of a quantity as sent, when it is UCUM's or nobody's and fits its column."""
+    code = quantity.get("code")
+    if not code or len(code) > UNIT_WIDTH or quantity.get("system", UCUM) != UCUM:
+        return None
+    return str(code)
+
+
+@lru_cache(maxsize=1024)
+def table_name(table: str, year: int) -> str:
+    """Return the physical name (`T_EDSaaBIO`, 2024 → `T_EDS24BIO`)."""
+    return physical_name(table, year)
+
+
+def _year(place: Place, own: int) -> int:
+    return own if place.exit_year is None else place.exit_year
+
+
+@lru_cache(maxsize=4096)
+def _month(day: date) -> str:
+    return amd(day)
