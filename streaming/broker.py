@@ -49,20 +49,29 @@ class Publisher(Protocol):
 class Consumer(Protocol):
     """The table writer's side: offsets are the writer's own, kept beside its rows."""
 
+    @property
+    def origin(self) -> int:
+        """Return the offset of the first record that such a log ever gets (1 embedded, 0 Kafka)."""
+        ...
+
     def partitions(self) -> Sequence[int]:
-        """Return the partitions that this consumer reads."""
+        """Return the partitions of the log."""
+        ...
+
+    def follow(self, partitions: Sequence[int]) -> None:
+        """Read these from now on, and let go of what is buffered of others."""
         ...
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """Return up to `limit` records with an offset greater than `after`, in order; empty at the end."""
+        """Return up to `limit` records with an offset greater than `after`, in order; empty when none is there now."""
         ...
 
     def first_offset(self, partition: int) -> int:
-        """Return the first offset that the log still holds (1 for a fresh embedded log)."""
+        """Return the first offset that the log still holds; the next one to come when it holds none."""
         ...
 
     def last_offset(self, partition: int) -> int:
-        """Return the last offset written, 0 when nothing is."""
+        """Return the last offset ever written, `origin - 1` when none was."""
         ...
 
     def identity(self) -> str:

@@ -190,6 +190,8 @@ def _resolve(waiting: list[asyncio.Future[None]], code: str | None) -> None:
 class EmbeddedConsumer:
     """A reader of the embedded log: one partition (0), offsets from 1 without a gap."""
 
+    origin = 1
+
     def __init__(self, path: Path) -> None:
         self._connection = _open(path)
         self._gate = threading.Lock()
@@ -197,6 +199,9 @@ class EmbeddedConsumer:
     def partitions(self) -> Sequence[int]:
         """Return the only partition."""
         return (0,)
+
+    def follow(self, partitions: Sequence[int]) -> None:
+        """Nothing is buffered."""
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records after an offset, in order."""

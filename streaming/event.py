@@ -14,6 +14,8 @@ from transformers.deidentify.values import DeidentifiedBundle
 
 CE_TYPE = "fr.snds-gateway.bundle.v1"
 CONTENT_TYPE = "application/fhir+json"
+MAX_EVENT_BYTES = 10 * 1024 * 1024 - 64 * 1024
+"""No larger event is published: the intake answers 413 first (a topic takes 10 MiB with its framing)."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

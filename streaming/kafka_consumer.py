@@ -1,30 +1,35 @@
 """Kafka → records, for a table writer that keeps its own offsets beside its rows.
 
-Partitions are assigned by hand and nothing is committed to the broker: the offsets of the rows are the only truth.
+Partitions are assigned by hand and nothing is committed to the broker: the offsets of the rows are the only truth,
+no group has to be kept alive, and a writer that works for long misses no heartbeat.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from fhir_profiles.errors import Unavailable
+from fhir_profiles.errors import Misconfigured, Unavailable
 from streaming.event import Event, Record
-from streaming.topics import BUNDLE, MAX_MESSAGE_BYTES, KafkaConnection, admin
+from streaming.topics import BUNDLE, MAX_MESSAGE_BYTES, KafkaConnection, admin, away
 
 POLL_MS = 200
-BUFFERED_RECORDS = 2_000
+POLL_RECORDS = 500
+FULL_BYTES = 4 * 1024 * 1024
+ANSWER_S = 10.0
 
 
 class KafkaLog:
-    """One consumer over some partitions of a topic (all of them by default)."""
+    """One consumer over the partitions of a topic; only those that are read are fetched."""
 
-    def __init__(
-        self, connection: KafkaConnection, *, topic: str = BUNDLE, partitions: Sequence[int] | None = None
-    ) -> None:
+    origin = 0
+
+    def __init__(self, connection: KafkaConnection, *, topic: str = BUNDLE) -> None:
         self._connection = connection
         self._topic = topic
         try:
@@ -37,13 +42,13 @@ class KafkaLog:
                 max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
                 request_timeout_ms=10_000,
             )
-            known = partitions if partitions is not None else sorted(self._consumer.partitions_for_topic(topic) or ())
+            known = self._consumer.partitions_for_topic(topic) or ()
         except KafkaError as error:
-            raise Unavailable("broker-away") from error
-        self._partitions = tuple(known)
-        self._consumer.assign([TopicPartition(topic, partition) for partition in self._partitions])
+            raise away(error) from None
+        self._partitions = tuple(sorted(known))
         self._next: dict[int, int] = {}
-        self._buffers: dict[int, deque[Record]] = {partition: deque() for partition in self._partitions}
+        self._buffers: dict[int, deque[Record]] = {}
+        self._waiting: dict[int, int] = {}
         self._identity: str | None = None
         self._asked: set[int] = set()
 
@@ -51,8 +56,14 @@ class KafkaLog:
         """See `broker.Consumer`."""
         return self._partitions
 
+    def follow(self, partitions: Sequence[int]) -> None:
+        """See `broker.Consumer`."""
+        for partition in set(self._next) - set(partitions):
+            del self._next[partition], self._buffers[partition], self._waiting[partition]
+        self._assign()
+
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """See `broker.Consumer`. Raises Unavailable when the broker does not answer."""
+        """See `broker.Consumer`. Empty also while the broker does not answer: `last_offset` tells these apart."""
         if self._next.get(partition) != after + 1:
             self._start_at(partition, after + 1)
         buffer = self._buffers[partition]
@@ -61,6 +72,7 @@ class KafkaLog:
         taken = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
         if taken:
             self._next[partition] = taken[-1].offset + 1
+            self._waiting[partition] -= sum(len(record.event.value) for record in taken)
         return taken
 
     def first_offset(self, partition: int) -> int:
@@ -79,18 +91,22 @@ class KafkaLog:
                 [topic] = client.describe_topics([self._topic])
                 self._identity = f"{client.describe_cluster()['cluster_id']}/{topic['topic_id']}"
             except KafkaError as error:
-                raise Unavailable("broker-away") from error
+                raise away(error) from None
             finally:
                 client.close()
         return self._identity
 
     def tail(self, partition: int, after: int) -> Iterator[Record]:
-        """See `broker.Consumer`."""
+        """See `broker.Consumer`: up to what was written when it is called."""
         last = self.last_offset(partition)
+        answered = time.monotonic()
         while after < last:
-            for record in self.read(partition, after, 100):
+            for record in self.read(partition, after, POLL_RECORDS):
                 after = record.offset
+                answered = time.monotonic()
                 yield record
+            if time.monotonic() - answered > ANSWER_S:
+                raise Unavailable("broker-away")
 
     def close(self) -> None:
         """Let go of the sockets."""
@@ -100,14 +116,26 @@ class KafkaLog:
         where = TopicPartition(self._topic, partition)
         try:
             ask = self._consumer.beginning_offsets if first else self._consumer.end_offsets
-            return int(ask([where])[where])
+            return int(ask([where], timeout_ms=5_000)[where])
         except KafkaError as error:
-            raise Unavailable("broker-away") from error
+            raise away(error) from None
 
     def _start_at(self, partition: int, offset: int) -> None:
-        self._consumer.seek(TopicPartition(self._topic, partition), offset)
-        self._buffers[partition].clear()
+        known = partition in self._next
         self._next[partition] = offset
+        self._buffers[partition] = deque()
+        self._waiting[partition] = 0
+        if known:
+            self._consumer.seek(TopicPartition(self._topic, partition), offset)
+        else:
+            self._assign()
+
+    def _assign(self) -> None:
+        """Fetch the partitions that are read, each from the record after the last one that is buffered."""
+        self._consumer.assign([TopicPartition(self._topic, partition) for partition in self._next])
+        for partition, offset in self._next.items():
+            buffer = self._buffers[partition]
+            self._consumer.seek(TopicPartition(self._topic, partition), buffer[-1].offset + 1 if buffer else offset)
 
     def _fill_once_a_round(self, partition: int) -> None:
         """Poll when a partition is asked for the second time since the last poll: a round over all waits once."""
@@ -119,21 +147,23 @@ class KafkaLog:
 
     def _fill(self) -> None:
         """Poll once; partitions with a full buffer pause, so that memory stays bounded."""
-        full = [
-            TopicPartition(self._topic, partition)
-            for partition, buffer in self._buffers.items()
-            if len(buffer) >= BUFFERED_RECORDS or partition not in self._next
-        ]
+        full = [TopicPartition(self._topic, one) for one, size in self._waiting.items() if size > FULL_BYTES]
         try:
             self._consumer.pause(*full)
-            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=BUFFERED_RECORDS)
+            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
             self._consumer.resume(*full)
+        except OffsetOutOfRangeError:
+            raise Misconfigured("offset-lost", "the log no longer holds the next event to apply") from None
         except KafkaError as error:
-            raise Unavailable("broker-away") from error
+            raise away(error) from None
         for where, records in polled.items():
-            for record in records:
-                headers = {name: bytes(value).decode() for name, value in record.headers}
-                event = Event(
-                    id=headers.get("ce_id", ""), key=bytes(record.key).decode(), headers=headers, value=record.value
-                )
-                self._buffers[where.partition].append(Record(where.partition, record.offset, event))
+            buffer = self._buffers[where.partition]
+            buffer.extend(_record(where.partition, record) for record in records)
+            self._waiting[where.partition] += sum(len(record.value or b"") for record in records)
+
+
+def _record(partition: int, record: ConsumerRecord) -> Record:
+    """Read leniently: whatever stands in the topic is a record, and what is no event becomes a dead letter."""
+    headers = {str(name): bytes(value or b"").decode(errors="replace") for name, value in record.headers}
+    key = bytes(record.key or b"").decode(errors="replace")
+    return Record(partition, record.offset, Event(headers.get("ce_id", ""), key, headers, record.value or b""))

@@ -1,20 +1,24 @@
-"""Event → Kafka, acknowledged by all in-sync replicas before the answer (promises P1, P2, P9).
+"""Event → Kafka, acknowledged by all in-sync replicas before the answer (promises P1, P2, P9, P12).
 
 Idempotence is off and one request is in flight: order is kept, and our deterministic ids make duplicates harmless,
-while kafka-python's idempotent producer stays stuck for good once sent records expire (kafka-broker.md, pitfall 1).
+while kafka-python's idempotent producer stays stuck for good once sent records expire (tests/faults/test_kafka.py).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
 from kafka import KafkaProducer
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
+from kafka.producer.future import FutureRecordMetadata
 
 from fhir_profiles.errors import Busy, Unavailable
 from streaming.broker import Counts
@@ -23,6 +27,7 @@ from streaming.topics import BUNDLE, COUNTS, MAX_MESSAGE_BYTES, KafkaConnection,
 
 DEADLINE_S = 10.0
 PROBE_S = 1.0
+TRIAL_S = 3.0
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 # Promises, not settings: durable on every in-sync replica, in order, and a fate that is known before the answer.
 PROMISES = {
@@ -47,23 +52,27 @@ class _Job:
     counts: Counts
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
+    left: int
     producer: KafkaProducer | None = None
-    left: int = 0
+    failed: bool = False
 
 
 class KafkaPublisher:
     """One producer a process, one thread that hands it records, one that probes the broker each second."""
 
-    def __init__(self, connection: KafkaConnection, *, node: str, bytes_in_flight: int = BYTES_IN_FLIGHT) -> None:
+    def __init__(
+        self, connection: KafkaConnection, *, node: str = "gateway", bytes_in_flight: int = BYTES_IN_FLIGHT
+    ) -> None:
         self._connection = connection
-        self._node = node
+        self._run = f"{node}.{secrets.token_hex(8)}"
         self._limit = bytes_in_flight
         self._bytes = 0
         self._totals: dict[str, list[int]] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._gate = threading.Lock()
         self._stopping = threading.Event()
         self._reachable = False
+        self._suspect = False
         self._producer: KafkaProducer | None = None
         self._threads = [
             threading.Thread(target=self._send_forever, name="kafka-send", daemon=True),
@@ -74,21 +83,24 @@ class KafkaPublisher:
 
     def ready(self) -> bool:
         """Say whether the last probe was answered; false within 5 s of losing the broker (P12)."""
-        return self._reachable
+        return self._reachable and not self._stopping.is_set()
 
     async def publish(self, events: Sequence[Event], counts: Counts) -> None:
         """See `broker.Publisher`: raises Busy when too many bytes wait, Unavailable when the fate is unknown."""
+        if self._stopping.is_set():
+            raise Unavailable("log-closed")
         if not self._reachable:
             raise Unavailable("broker-away")
         size = sum(len(event.value) for event in events)
-        if self._bytes + size > self._limit and self._bytes:
+        if self._bytes and self._bytes + size > self._limit:
             raise Busy("bytes-in-flight")
         loop = asyncio.get_running_loop()
         job = _Job(events, counts, loop, loop.create_future(), left=len(events) + 1)
         self._bytes += size
+        self._jobs.put(job)
         try:
-            self._jobs.put(job)
-            await asyncio.wait_for(job.done, DEADLINE_S)
+            async with asyncio.timeout(DEADLINE_S):
+                await job.done
         except TimeoutError:
             self._abandon(job.producer)
             raise Unavailable("broker-away") from None
@@ -97,88 +109,120 @@ class KafkaPublisher:
 
     async def close(self) -> None:
         """Flush what is in flight, at most the delivery timeout, and end the threads."""
+        await asyncio.to_thread(self.close_now)
+
+    def close_now(self) -> None:
+        """Do as `close`, outside an event loop."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._jobs.put(None)
-        await asyncio.to_thread(self._join)
-
-    def _join(self) -> None:
         for thread in self._threads:
             thread.join(timeout=DEADLINE_S)
-        if self._producer is not None:
-            _close(self._producer, timeout_s=DEADLINE_S)
+        with self._gate:
+            producer, self._producer = self._producer, None
+        if producer is not None:
+            _close(producer, timeout_s=DEADLINE_S)
 
     def _send_forever(self) -> None:
         while (job := self._jobs.get()) is not None:
+            if job.done.done():  # its caller gave up while it waited here: sending it now would only add a duplicate
+                continue
             try:
                 self._send(job)
             except KafkaError:
-                self._reachable = False
-                _settle(job, Unavailable("broker-away"))
+                self._fail(job)
 
     def _send(self, job: _Job) -> None:
         producer = job.producer = self._current()
         for event in job.events:
             headers = [(name, value.encode()) for name, value in event.headers.items()]
-            record = producer.send(BUNDLE, key=event.key.encode(), value=event.value, headers=headers)
-            record.add_callback(self._acknowledged, job)
-            record.add_errback(self._failed, job)
-        key = f"{self._node}|{job.counts.finess}".encode()
-        record = producer.send(COUNTS, key=key, value=orjson.dumps(self._count(job.counts, sign=1)))
-        record.add_callback(self._acknowledged, job)
-        record.add_errback(self._failed, job)
+            self._follow(producer.send(BUNDLE, key=event.key.encode(), value=event.value, headers=headers), job)
+        total = orjson.dumps(self._add(job.counts, sign=1))
+        key = f"{self._run}|{job.counts.finess}".encode()
+        self._follow(producer.send(COUNTS, key=key, value=total), job)
 
-    def _count(self, counts: Counts, *, sign: int) -> list[int]:
-        """Add to this node's running totals of the hospital: a compacted topic keeps the last value a node."""
+    def _follow(self, record: FutureRecordMetadata, job: _Job) -> None:
+        record.add_callback(self._acknowledged, job)
+        record.add_errback(self._refused, job)
+
+    def _add(self, counts: Counts, *, sign: int) -> list[int]:
+        """Add to this run's totals of the hospital: a compacted topic keeps the last value of each key."""
         added = (counts.received, counts.refused, counts.suppressed, counts.published)
-        with self._lock:
+        with self._gate:
             before = self._totals.get(counts.finess, [0, 0, 0, 0])
-            self._totals[counts.finess] = [was + sign * plus for was, plus in zip(before, added, strict=True)]
-            return self._totals[counts.finess]
+            total = self._totals[counts.finess] = [was + sign * plus for was, plus in zip(before, added, strict=True)]
+            return list(total)
 
     def _acknowledged(self, job: _Job, _metadata: object) -> None:
-        with self._lock:
+        with self._gate:
             job.left -= 1
             last = job.left == 0
         if last:
             _settle(job, None)
 
-    def _failed(self, job: _Job, _error: BaseException) -> None:
-        self._count(job.counts, sign=-1)
+    def _refused(self, job: _Job, _error: BaseException) -> None:
+        self._fail(job)
+
+    def _fail(self, job: _Job) -> None:
+        with self._gate:
+            first, job.failed = not job.failed, True
+        if first:
+            self._add(job.counts, sign=-1)
+        self._reachable = False
+        self._suspect = True
         _settle(job, Unavailable("broker-away"))
 
     def _current(self) -> KafkaProducer:
-        with self._lock:
+        with self._gate:
             producer = self._producer
-        if producer is None:
-            producer = KafkaProducer(**self._connection.arguments(), **PROMISES)
-            with self._lock:
-                self._producer = producer
+        if producer is not None:
+            return producer
+        made = KafkaProducer(**self._connection.arguments(), **PROMISES)
+        with self._gate:
+            if self._producer is None:
+                self._producer = made
+                return made
+            producer = self._producer
+        _close(made)
         return producer
 
     def _abandon(self, producer: KafkaProducer | None) -> None:
         """Replace a producer whose future did not complete in time: it may never complete another."""
-        with self._lock:
+        self._reachable = False
+        self._suspect = True
+        with self._gate:
             if producer is None or self._producer is not producer:
                 return
             self._producer = None
-        self._reachable = False
         threading.Thread(target=_close, args=(producer,), name="kafka-abandon", daemon=True).start()
 
     def _probe_forever(self) -> None:
-        client = None
+        """Ask the broker each second; after a failure, be ready again only once a record was acknowledged."""
+        client: KafkaAdminClient | None = None
         while not self._stopping.is_set():
             try:
                 client = client or admin(self._connection, timeout_ms=2_000)
                 client.describe_cluster()
-                self._reachable = True
+                self._reachable = not self._suspect or self._trial()
             except (KafkaError, Unavailable):
                 self._reachable = False
-                if client is not None:
-                    client.close()
+                _throw_away(client)
                 client = None
             self._stopping.wait(PROBE_S)
-        if client is not None:
-            client.close()
+        _throw_away(client)
+
+    def _trial(self) -> bool:
+        """Send an empty record of the compacted topic with a producer that has to prove itself."""
+        producer = None
+        try:
+            producer = self._current()
+            producer.send(COUNTS, key=self._run.encode(), value=b"[]").get(timeout=TRIAL_S)
+        except KafkaError:
+            self._abandon(producer)
+            return False
+        self._suspect = False
+        return True
 
 
 def _settle(job: _Job, error: Unavailable | None) -> None:
@@ -190,11 +234,14 @@ def _settle(job: _Job, error: Unavailable | None) -> None:
         else:
             job.done.set_exception(error)
 
-    try:
+    with contextlib.suppress(RuntimeError):  # the request's loop is closed: nobody waits for this answer any more
         job.loop.call_soon_threadsafe(set_once)
-    except RuntimeError:
-        # the request's loop is closed: nobody waits for this answer any more
-        return
+
+
+def _throw_away(client: KafkaAdminClient | None) -> None:
+    if client is not None:
+        with contextlib.suppress(KafkaError):  # it is thrown away because it does not answer
+            client.close()
 
 
 def _close(producer: KafkaProducer, *, timeout_s: float = 0.0) -> None:

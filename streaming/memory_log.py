@@ -17,6 +17,8 @@ from streaming.event import Event, Record
 class MemoryLog:
     """Publisher and consumer in one; one partition, offsets from 1."""
 
+    origin = 1
+
     def __init__(self) -> None:
         self._records: list[Record] = []
         self._identity = secrets.token_hex(16)
@@ -26,6 +28,10 @@ class MemoryLog:
 
     async def publish(self, events: Sequence[Event], counts: Counts) -> None:
         """Keep events and counts together."""
+        self.append(events, counts)
+
+    def append(self, events: Sequence[Event], counts: Counts) -> None:
+        """Do as `publish`, outside an event loop."""
         with self._gate:
             if self._closed:
                 raise Unavailable("log-closed")
@@ -44,6 +50,9 @@ class MemoryLog:
     def partitions(self) -> Sequence[int]:
         """Return the only partition."""
         return (0,)
+
+    def follow(self, partitions: Sequence[int]) -> None:
+        """Nothing is buffered."""
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
         """Return up to `limit` records after an offset, in order."""

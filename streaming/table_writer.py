@@ -52,6 +52,9 @@ class Pace:
     coalesce_s: float = 1.0
 
 
+USUAL = Pace()
+
+
 @contextmanager
 def _one_collection() -> Iterator[None]:
     """Look for cyclic garbage once a step: the trees of a batch have no cycles, and looking costs a fifth of it."""
@@ -70,7 +73,7 @@ def _nothing(label: str) -> None:
 
 
 @contextmanager
-def embedded_writer(data_dir: Path, rules: Rules, *, pace: Pace = Pace()) -> Iterator[TableWriter]:
+def embedded_writer(data_dir: Path, rules: Rules, *, pace: Pace = USUAL) -> Iterator[TableWriter]:
     """Open the table writer of an embedded installation on its own log, and close both."""
     consumer = EmbeddedConsumer(data_dir / LOG)
     try:
@@ -92,7 +95,7 @@ class TableWriter:
         *,
         consumer: Consumer,
         rules: Rules,
-        pace: Pace = Pace(),
+        pace: Pace = USUAL,
         at: Callable[[str], None] = _nothing,
     ) -> None:
         self._sink = DuckDbSink(data_dir / TABLES)

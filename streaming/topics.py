@@ -1,18 +1,25 @@
 """The topics of the server form: names, partitions, retention (DESIGN §5). `topics create` alone makes them.
 
-Start checks them: a topic with another partition count would break the order of a patient's events.
+Start checks them: another partition count breaks the order of a patient's events, a shorter retention loses them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kafka.admin import KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from fhir_profiles.errors import Misconfigured, Unavailable
+from streaming.event import MAX_EVENT_BYTES
 
 BUNDLE = "snds.bundle.v1"
 DEAD_LETTER = "snds.dead-letter.v1"
@@ -21,6 +28,7 @@ COUNTS = "snds.counts.v1"
 
 DAY_MS = 86_400_000
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+assert MAX_EVENT_BYTES < MAX_MESSAGE_BYTES
 KEPT_A_WEEK = {
     "cleanup.policy": "delete",
     "retention.ms": str(7 * DAY_MS),
@@ -28,6 +36,7 @@ KEPT_A_WEEK = {
     "max.message.bytes": str(MAX_MESSAGE_BYTES),
 }
 COMPACTED = {"cleanup.policy": "compact"}
+DENIED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,8 @@ class KafkaConnection:
 
     def arguments(self) -> dict[str, Any]:
         """Return what every client of this product passes (kafka-broker.md, pitfalls 4, 6 and 7)."""
+        # at DEBUG the library writes keys and values; what it says of a lost broker, we say ourselves
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)
         return {
             "bootstrap_servers": list(self.bootstrap),
             "reconnect_backoff_max_ms": 1_000,
@@ -71,6 +82,11 @@ class KafkaConnection:
         }
 
 
+def away(error: KafkaError) -> Unavailable:
+    """Return what a failed exchange with the broker means for the caller; the library's text goes nowhere."""
+    return Unavailable("broker-denied" if isinstance(error, DENIED) else "broker-away")
+
+
 def admin(connection: KafkaConnection, *, timeout_ms: int = 5_000) -> KafkaAdminClient:
     """Open an administration client, or raise `Unavailable`."""
     arguments = connection.arguments()
@@ -78,44 +94,75 @@ def admin(connection: KafkaConnection, *, timeout_ms: int = 5_000) -> KafkaAdmin
     try:
         return KafkaAdminClient(**arguments, request_timeout_ms=timeout_ms)
     except KafkaError as error:
-        raise Unavailable("broker-away") from error
+        raise away(error) from None
 
 
-def create_topics(connection: KafkaConnection, *, replication: int = 3) -> Sequence[str]:
-    """Create the topics that do not exist; return their names. Existing ones are left as they are."""
+def create_topics(connection: KafkaConnection, *, replication: int = 3, min_isr: int | None = None) -> Sequence[str]:
+    """Create the topics that do not exist; return their names. Existing ones are left as they are.
+
+    `replication` is cut to the number of brokers; `min_isr` is one less than it unless given, 1 at least.
+    """
     client = admin(connection)
     try:
         existing = set(client.list_topics())
         wanted = [topic for topic in TOPICS if topic.name not in existing]
         replicas = min(replication, len(client.describe_cluster()["brokers"]))
-        isr = {"min.insync.replicas": str(max(1, replicas - 1))}
+        in_sync = {"min.insync.replicas": str(min_isr or max(1, replicas - 1))}
         if wanted:
             client.create_topics(
                 [
-                    NewTopic(topic.name, topic.partitions, replicas, topic_configs={**topic.config, **isr})
+                    NewTopic(topic.name, topic.partitions, replicas, topic_configs={**topic.config, **in_sync})
                     for topic in wanted
                 ]
             )
             client.wait_for_topics([topic.name for topic in wanted])
         return [topic.name for topic in wanted]
     except KafkaError as error:
-        raise Unavailable("broker-away") from error
+        raise away(error) from None
     finally:
         client.close()
 
 
 def check_topics(connection: KafkaConnection) -> None:
-    """Refuse to start on a missing topic or another partition count. Raises Misconfigured, Unavailable."""
+    """Refuse to start on topics that cannot keep the promises.
+
+    Raises `Misconfigured`: `topic-missing`, `topic-partitions`, `topic-settings`, with one line that names the
+    topic and the setting; `Unavailable` when the broker does not answer.
+    """
     client = admin(connection)
     try:
         found = {one["name"]: one for one in client.describe_topics([topic.name for topic in TOPICS])}
+        for topic in TOPICS:
+            partitions = found.get(topic.name, {}).get("partitions") or []
+            if not partitions:
+                raise Misconfigured("topic-missing", f"{topic.name}: run snds-gateway topics create")
+            if len(partitions) != topic.partitions:
+                raise Misconfigured("topic-partitions", f"{topic.name} has not {topic.partitions} partitions")
+        asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS]
+        settings = client.describe_configs(asked, config_filter="all")
     except KafkaError as error:
-        raise Unavailable("broker-away") from error
+        raise away(error) from None
     finally:
         client.close()
+    replicas = {name: len(one["partitions"][0]["replica_nodes"]) for name, one in found.items()}
     for topic in TOPICS:
-        partitions = found.get(topic.name, {}).get("partitions") or []
-        if not partitions:
-            raise Misconfigured("topic-missing", f"{topic.name}: run snds-gateway topics create")
-        if len(partitions) != topic.partitions:
-            raise Misconfigured("topic-partitions", f"{topic.name} has not {topic.partitions} partitions")
+        for problem in _problems(topic, _values(settings, topic.name), replicas[topic.name]):
+            raise Misconfigured("topic-settings", f"{topic.name}: {problem}")
+
+
+def _problems(topic: Topic, values: Mapping[str, str], replicas: int) -> Iterator[str]:
+    policy = topic.config["cleanup.policy"]
+    if values.get("cleanup.policy") != policy:
+        yield f"cleanup.policy must be {policy}"
+    for name in ("retention.ms", "max.message.bytes"):
+        given, least = int(values.get(name, 0)), int(topic.config.get(name, 0))
+        if policy == "delete" and 0 <= given < least:
+            yield f"{name} is {given}, at least {least} is needed"
+    if int(values.get("min.insync.replicas", 1)) < max(1, min(2, replicas - 1)):
+        yield "min.insync.replicas must be 2 where there are 3 replicas"
+    if values.get("unclean.leader.election.enable") == "true":
+        yield "unclean.leader.election.enable must be false"
+
+
+def _values(settings: Mapping[str, Any], name: str) -> dict[str, str]:
+    return {setting: str(one["value"]) for setting, one in settings["topic"][name].items()}

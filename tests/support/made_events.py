@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -181,7 +180,7 @@ def rules(**changes: Any) -> Rules:
 
 def log_of(events: Iterable[Event]) -> MemoryLog:
     log = MemoryLog()
-    asyncio.run(log.publish(list(events), Counts(FINESS)))
+    log.append(list(events), Counts(FINESS))
     return log
 
 

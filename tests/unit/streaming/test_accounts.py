@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from streaming.accounts import Stays, Status, status, wait_idle
+from streaming.accounts import Status, Stays, status, wait_idle
 from streaming.broker import Counts
 from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
 from streaming.table_writer import TableWriter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streaming.versions import History, Version, delete, receive
@@ -81,6 +81,7 @@ versions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(versions | numbers, max_size=7, unique_by=lambda step: getattr(step, "rank", step)),
     st.randoms(use_true_random=False),

@@ -1,0 +1,76 @@
+"""Plain values → the log, the reader and the table writer of an installation: the one place that knows every kind.
+
+`serve` opens a publisher a worker process and a writer; `tables run` a writer alone. Nothing of the gateway is
+imported: settings become `KafkaConnection` and `PostgresConnection` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from streaming.broker import Consumer, Publisher
+from streaming.conversion import Rules
+from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog
+from streaming.reading import LOG
+from streaming.table_writer import USUAL, Pace, TableWriter
+from streaming.topics import KafkaConnection, check_topics
+
+
+def open_publisher(
+    data_dir: Path,
+    *,
+    kafka: KafkaConnection | None = None,
+    node: str = "gateway",
+    max_bytes_in_flight: int = MAX_BYTES_IN_FLIGHT,
+) -> Publisher:
+    """Open the log that a gateway process publishes to: Kafka when a connection is given, else `D/events.sqlite`.
+
+    Returns at once also while the broker is away (`ready()` says so). `node` names the process in the counts topic.
+    No event larger than `event.MAX_EVENT_BYTES` may be given to it: the intake answers 413 first.
+    """
+    if kafka is None:
+        return EmbeddedLog(data_dir / LOG, max_bytes_in_flight=max_bytes_in_flight)
+    from streaming.kafka_publisher import KafkaPublisher  # the client library takes 0.2 s to import
+
+    return KafkaPublisher(kafka, node=node, bytes_in_flight=max_bytes_in_flight)
+
+
+@contextmanager
+def open_consumer(data_dir: Path, *, kafka: KafkaConnection | None = None) -> Iterator[Consumer]:
+    """Open the log for reading and close it afterwards.
+
+    Raises `Misconfigured` when the topics cannot keep the promises, `Unavailable` while the broker is away.
+    """
+    if kafka is None:
+        embedded = EmbeddedConsumer(data_dir / LOG)
+        try:
+            yield embedded
+        finally:
+            embedded.close()
+        return
+    from streaming.kafka_consumer import KafkaLog
+
+    check_topics(kafka)
+    log = KafkaLog(kafka)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@contextmanager
+def open_writer(
+    data_dir: Path, *, rules: Rules, kafka: KafkaConnection | None = None, pace: Pace = USUAL
+) -> Iterator[TableWriter]:
+    """Open the table writer on its log and its store, and close all of them afterwards.
+
+    Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics), `Unavailable`.
+    """
+    with open_consumer(data_dir, kafka=kafka) as consumer:
+        writer = TableWriter(data_dir, consumer=consumer, rules=rules, pace=pace)
+        try:
+            yield writer
+        finally:
+            writer.close()
