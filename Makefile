@@ -24,7 +24,7 @@ $(VENV)/.made:
 
 $(VENV)/.product: $(VENV)/.made requirements.lock requirements-build.lock pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.lock -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.developer: $(VENV)/.product requirements-dev.lock

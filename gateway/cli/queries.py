@@ -20,7 +20,7 @@ def sql(data_dir: Path, query: str, *, form: Literal["table", "csv", "json"]) ->
         columns, rows = lake.ask(connection, query)
     if form == "json":
         for row in rows:
-            screen.write_json({name: _plain(value) for name, value in zip(columns, row, strict=True)})
+            screen.write_json({name: plain(value) for name, value in zip(columns, row, strict=True)})
     elif form == "csv":
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
@@ -63,7 +63,8 @@ def _cell(value: object) -> str:
     return "" if value is None else screen.escaped(str(value))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return a value as JSON and CSV write it."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value.isoformat() if isinstance(value, date | datetime) else value

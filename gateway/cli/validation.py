@@ -40,11 +40,13 @@ def validate(
     for path in files(paths):
         found: list[Issue] = []
         for document in documents(path):
-            found += placed(document, _issues(validator, document, profiles=profiles, french_profiles=french_profiles))
+            found += placed_in(
+                document, _issues(validator, document, profiles=profiles, french_profiles=french_profiles)
+            )
         yield Report(str(path), tuple(found))
 
 
-def placed(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:
+def placed_in(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:
     """Give each issue its line and column in the file (NDJSON: the line of the document)."""
     offset = document.line - 1 if document.line else 0
     for one in with_positions(issues, document.content):
