@@ -51,6 +51,10 @@ class Profiles:
         """Return the type that a profile constrains."""
         return self._types[key]
 
+    def canonicals(self) -> Sequence[str]:
+        """Return the key of every loaded StructureDefinition."""
+        return tuple(self._types)
+
     def title(self, key: str) -> str:
         """Return `url|version`."""
         return key
