@@ -18,7 +18,7 @@ from transformers.snds.schema import physical_name
 from transformers.snds.ucum import SYSTEM as UCUM
 from transformers.snds.view import PersonView, Row
 
-MAX_DAYS, MAX_MINUTES = 9_999, 9_999_999
+MAX_DAYS, MAX_MINUTES, MONTHS = 9_999, 9_999_999, 12
 UNIT_WIDTH = 20
 CARE_DATES = "care-dates"
 
@@ -52,6 +52,7 @@ class Sheet:
         self._care_dates = CARE_DATES in contract.potential_identifiers
         self._found: Mapping[str, Json] | None = None
         self._groups: dict[str, str] = {}
+        self._dated: dict[int, tuple[Place, dict[str, When | None]]] = {}
 
     def write(self, table: str, when: When, place: Place, row: Row) -> None:
         """Add a row to its table and year; count it when it is dated outside its stay."""
@@ -67,12 +68,26 @@ class Sheet:
         self.counts[code] = self.counts.get(code, 0) + 1
 
     def when(self, text: str | None, place: Place) -> When | None:
-        """Return the date columns of an event; a month without a day has no delay, anything shorter is no date."""
+        """Return the date columns of an event; a month without a day has no delay, anything shorter is no date.
+
+        Results of one sampling share an instant: each is computed once a place (held here, so that its id is its own).
+        """
+        if text is None:
+            return None
+        of_place = self._dated.get(id(place))
+        if of_place is None:
+            of_place = self._dated[id(place)] = (place, {})
+        known = of_place[1]
+        if text not in known:
+            known[text] = self._when(text, place)
+        return known[text]
+
+    def _when(self, text: str, place: Place) -> When | None:
         at = moment(text)
         if at is not None:
             return self.at(at, place)
         known = year_month(text)
-        if known is None or known[1] is None or not 1 <= known[1] <= 12:
+        if known is None or known[1] is None or not 1 <= known[1] <= MONTHS:
             return None
         year, month = known
         return When(_year(place, year), None, f"{year:04d}{month:02d}", None, None)
@@ -128,9 +143,13 @@ class Sheet:
 
 def pairs(concept: Json | None) -> Pairs:
     """Return the (system, code) pairs of a concept: what decisions about codes are cached by."""
-    if not concept:
+    codings = concept.get("coding") if concept else None
+    if not codings:
         return ()
-    return tuple([(one.get("system", ""), one["code"]) for one in concept.get("coding", ()) if "code" in one])
+    if len(codings) == 1:
+        [only] = codings
+        return ((only.get("system", ""), only["code"]),) if "code" in only else ()
+    return tuple([(one.get("system", ""), one["code"]) for one in codings if "code" in one])
 
 
 def unit_code(quantity: Json) -> str | None:
