@@ -10,7 +10,13 @@ import sys
 
 import typer
 
-from gateway.cli import commands_analysis, commands_exchange, commands_installation, commands_running
+from gateway.cli import (
+    commands_analysis,
+    commands_exchange,
+    commands_installation,
+    commands_operation,
+    commands_running,
+)
 
 REFUSED = 1
 CONFIGURATION = 78
@@ -28,7 +34,13 @@ def make_app() -> typer.Typer:
         rich_markup_mode="rich",
         add_completion=False,
     )
-    for commands in (commands_installation, commands_running, commands_exchange, commands_analysis):
+    for commands in (
+        commands_installation,
+        commands_running,
+        commands_exchange,
+        commands_analysis,
+        commands_operation,
+    ):
         commands.declare(app)
     return app
 

@@ -1,0 +1,71 @@
+"""Declarations: keys, topics, profiles. The work is in modules loaded when a command runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Shown, ShownAs, example
+
+PANEL = "Operation"
+
+
+def declare(app: typer.Typer) -> None:
+    """Add the commands to the tree."""
+    keys = typer.Typer(help="Keys of pseudonyms.", no_args_is_help=True, rich_markup_mode="rich")
+    keys.command("check", epilog=example("snds-gateway keys check --data-dir data"))(check_keys)
+    app.add_typer(keys, name="keys", rich_help_panel=PANEL)
+    topics = typer.Typer(help="Topics of Kafka.", no_args_is_help=True, rich_markup_mode="rich")
+    topics.command("create", epilog=example("snds-gateway topics create --data-dir data"))(create_topics)
+    app.add_typer(topics, name="topics", rich_help_panel=PANEL)
+    profiles = typer.Typer(help="FHIR packages and profiles.", no_args_is_help=True, rich_markup_mode="rich")
+    profiles.command("list", epilog=example("snds-gateway profiles list"))(list_profiles)
+    profiles.command("show", epilog=example("snds-gateway profiles show fr-core-patient"))(show_profile)
+    profiles.command("add", epilog=example("snds-gateway profiles add package.tgz"))(add_package)
+    app.add_typer(profiles, name="profiles", rich_help_panel=PANEL)
+
+
+def check_keys(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
+    """Read every key file; show the id of each, never a key. Exit 78 for one that is weak, shared or readable."""
+    from gateway.cli.operation import check_keys as work
+
+    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+def create_topics(*, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Create the topics that do not exist, with the partitions and retention that the promises need."""
+    from gateway.cli.operation import create_topics as work
+
+    raise typer.Exit(work(data_dir))
+
+
+def list_profiles(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
+    """List the packages: those of the product, and those added to the installation."""
+    from gateway.cli.profiles import list_packages as work
+
+    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+def show_profile(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Its canonical, or the last part of it.")],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Show a profile: what it demands of each element."""
+    from gateway.cli.profiles import show_profile as work
+
+    raise typer.Exit(work(data_dir, profile, as_json=form is Shown.json))
+
+
+def add_package(
+    package: Annotated[Path, typer.Argument(metavar="PACKAGE.tgz", exists=True, help="A FHIR package, or a folder.")],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Add a FHIR package to the installation; `serve` reads it at its next start."""
+    from gateway.cli.profiles import add_package as work
+
+    raise typer.Exit(work(data_dir, package))
