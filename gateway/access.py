@@ -1,0 +1,62 @@
+"""Contracts, credentials and keys as they are now: read at start, read again when their files change.
+
+What cannot be read leaves the old ones in force and says so in the log: a slip of an operator locks nobody out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fhir_profiles.errors import Misconfigured
+from gateway import contracts, credentials, logs, units
+from gateway.contracts import Hospitals, load_hospitals
+from transformers.contract import Contract
+from transformers.deidentify.keys import GatewayKeys, load_gateway_keys
+
+KEYS = "keys"
+Seen = tuple[tuple[str, int, int], ...]
+
+
+class Access:
+    """Who may call, under which contract, with which keys."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Read everything. Raises Misconfigured."""
+        self._data_dir = data_dir
+        self._seen = self._look()
+        self.hospitals, self.keys = self._load()
+
+    def contract(self, finess: str) -> Contract | None:
+        """Return the contract of a hospital, None for one that the platform does not know."""
+        return self.hospitals.contracts.get(finess)
+
+    def refresh(self) -> None:
+        """Read again what has changed since the last time."""
+        seen = self._look()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self.hospitals, self.keys = self._load()
+        except Misconfigured as error:
+            logs.logger().error("contracts-kept", code=error.code, detail=error.detail)
+        else:
+            logs.logger().info("contracts-read", hospitals=len(self.hospitals.contracts))
+
+    def _load(self) -> tuple[Hospitals, Mapping[str, GatewayKeys]]:
+        hospitals = load_hospitals(self._data_dir)
+        return hospitals, {one: load_gateway_keys(self._data_dir / KEYS, one) for one in hospitals.contracts}
+
+    def _look(self) -> Seen:
+        """Return name, time and size of each file that says who may call."""
+        paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE]
+        paths += sorted((self._data_dir / units.FOLDER).glob("*.csv"))
+        found = []
+        for path in paths:
+            try:
+                state = path.stat()
+            except OSError:
+                continue
+            found.append((path.name, state.st_mtime_ns, state.st_size))
+        return tuple(found)

@@ -1,0 +1,102 @@
+"""Callers → places: how many requests and bytes one process holds, and how much of it one hospital may take.
+
+Raises Busy with a `Retry-After` before anything of the body is read. Never queues without bound. Promise: P8.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fhir_profiles.errors import Busy
+
+# One hospital alone never takes the last quarter of the places: another one finds room at once.
+SHARE = 0.75
+SATURATED_RETRY_S = 1
+QUOTA_RETRY_S = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one process admits. `quota_per_s` 0 means no quota."""
+
+    requests: int
+    bytes: int
+    quota_per_s: int = 0
+    quota_burst: int = 100
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+class Place:
+    """One admitted request; `hold` says how many bytes it keeps."""
+
+    __slots__ = ("_admission", "held")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self.held = 0
+
+    def hold(self, size: int) -> None:
+        """Raise the bytes of this request to `size`. Raises Busy when the process holds too many."""
+        if size > self.held:
+            self._admission.hold(size - self.held)
+            self.held = size
+
+
+class Admission:
+    """The places of one process. Called from its event loop only."""
+
+    def __init__(self, bounds: Bounds, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._bounds = bounds
+        self._clock = clock
+        self._share = max(1, int(bounds.requests * SHARE))
+        self._by_hospital: defaultdict[str, int] = defaultdict(int)
+        self._buckets: dict[str, _Bucket] = {}
+        self.requests = 0
+        self.bytes = 0
+
+    @contextmanager
+    def enter(self, finess: str) -> Iterator[Place]:
+        """Admit one request of a hospital while the block runs. Raises Busy."""
+        self._take_token(finess)
+        if self._by_hospital[finess] >= self._share:
+            raise Busy("quota-concurrency", retry_after_s=QUOTA_RETRY_S)
+        if self.requests >= self._bounds.requests:
+            raise Busy("saturated", retry_after_s=SATURATED_RETRY_S)
+        place = Place(self)
+        self.requests += 1
+        self._by_hospital[finess] += 1
+        try:
+            yield place
+        finally:
+            self.requests -= 1
+            self.bytes -= place.held
+            self._by_hospital[finess] -= 1
+            if not self._by_hospital[finess]:
+                del self._by_hospital[finess]
+
+    def hold(self, more: int) -> None:
+        """Count more bytes; a request alone is always let through, whatever its size."""
+        if self.bytes and self.bytes + more > self._bounds.bytes:
+            raise Busy("saturated", retry_after_s=SATURATED_RETRY_S)
+        self.bytes += more
+
+    def _take_token(self, finess: str) -> None:
+        rate = self._bounds.quota_per_s
+        if not rate:
+            return
+        now = self._clock()
+        bucket = self._buckets.setdefault(finess, _Bucket(float(self._bounds.quota_burst), now))
+        bucket.tokens = min(self._bounds.quota_burst, bucket.tokens + (now - bucket.at) * rate)
+        bucket.at = now
+        if bucket.tokens < 1:
+            raise Busy("quota", retry_after_s=max(1, round((1 - bucket.tokens) / rate)))
+        bucket.tokens -= 1

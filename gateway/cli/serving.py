@@ -1,0 +1,103 @@
+"""`serve` and `tables run`: what must be right is checked first, in one line each (exit 78), then it runs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fhir_profiles.errors import Misconfigured
+from gateway.cli.diagnosis import read_configuration
+from gateway.connections import kafka_connection
+from gateway.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from gateway.house import House
+
+LOCK = "serve.lock"
+METRICS = "metrics"
+MODULE = "gateway.cli.main"
+STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(data_dir: Path, *, host: str | None, port: int | None, workers: int | None) -> int:
+    """Run the gateway until a signal; return its exit code. Raises Misconfigured before anything listens."""
+    settings, _ = read_configuration(data_dir)
+    settings = replace(
+        settings, host=host or settings.host, port=port or settings.port, workers=workers or settings.workers
+    )
+    with _alone(data_dir) as run:
+        shutil.rmtree(run / METRICS, ignore_errors=True)
+        (run / METRICS).mkdir(mode=0o700)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(run / METRICS)  # read by prometheus_client when it is imported
+        return _supervised(settings)
+
+
+def _supervised(settings: Settings) -> int:
+    from gateway import house, logs, server, serving, supervised
+
+    logs.configure(settings.log_level, process="supervisor")
+    supervised.forbid_core_dumps()
+    supervised.allow_many_sockets()
+    try:
+        listener = server.listening(settings.host, settings.port)
+    except OSError as failure:
+        raise Misconfigured("port-taken", f"port {settings.port}: {failure.strerror}") from None
+    with listener:
+        loaded = house.load(settings)
+        children = [
+            server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listener, f"worker-{n}")))
+            for n in range(1, settings.workers + 1)
+        ]
+        if settings.broker == "embedded":
+            command = [sys.executable, "-m", MODULE, "tables", "run", "--data-dir", str(settings.data_dir)]
+            children.insert(0, server.Child("table-writer", server.executed(command), vital=False))
+        server.settle_memory()
+        return server.Supervisor(children).run()
+
+
+def _worker(serve_worker: Callable[..., int], loaded: House, listener: socket.socket, name: str) -> Callable[[], int]:
+    return lambda: serve_worker(loaded, listener, name=name)
+
+
+def run_tables(data_dir: Path) -> int:
+    """Run a table writer until a signal; return its exit code. Raises Misconfigured."""
+    from gateway import access, logs
+    from streaming.conversion import Rules
+    from streaming.factory import open_writer
+    from transformers.deidentify.keys import load_table_keys
+
+    settings = load_settings(data_dir, os.environ)
+    logs.configure(settings.log_level, process="table-writer")
+    contracts = access.Access(data_dir)
+    rules = Rules(contracts=contracts.contract, pseudonyms=load_table_keys(data_dir / access.KEYS))
+    kafka = kafka_connection(settings) if settings.broker == "kafka" else None
+    stop = threading.Event()
+    for number in STOP:
+        signal.signal(number, lambda *_: stop.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP, signal.SIGCHLD))
+    with open_writer(data_dir, rules=rules, kafka=kafka) as writer:
+        writer.run(stop)
+    return 0
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Iterator[Path]:
+    """Hold the installation for one `serve`; yield the folder of what lives as long. Raises Misconfigured."""
+    run = data_dir / "run"
+    run.mkdir(mode=0o700, exist_ok=True)
+    with (run / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Misconfigured("already-served", f"another snds-gateway serve runs on {data_dir}") from None
+        yield run

@@ -1,0 +1,162 @@
+"""Bytes of one known caller → what becomes of them: events to publish, counts, issues. Pure; nothing is published here.
+
+    parse ─▶ validate ─▶ service provider ─▶ scrub ═▶ events
+
+All or nothing, but for a batch, which is decided entry by entry. The raw bytes end here. Promise: P7, P13.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from fhir_profiles.bundle import parse
+from fhir_profiles.errors import Forbidden, Invalid, Refused
+from fhir_profiles.french.finess import foreign_providers
+from fhir_profiles.issues import Issue, issue
+from fhir_profiles.positions import with_positions
+from fhir_profiles.values import ParsedBundle, RawBundle, Verdict
+from gateway.exchange import Target
+from gateway.house import Yardstick
+from streaming.broker import Counts
+from streaming.event import Event, event_of
+from transformers.contract import Contract
+from transformers.deidentify.keys import GatewayKeys
+from transformers.deidentify.scrub import scrub
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The hospital whose bytes they are: its contract, the source that sends, its keys."""
+
+    contract: Contract
+    source: str
+    keys: GatewayKeys
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Decision:
+    """What becomes of one request.
+
+    `refusal` is why the whole of it is refused, else None; then `entry_issues` says of each entry what was found, and
+    `refused` which ones (of a batch) go no further. `dropped` counts what the rules left out, by rule.
+    """
+
+    counts: Counts
+    kind: str = "single"
+    entries: int = 0
+    events: tuple[Event, ...] = ()
+    receipt: str = ""
+    refusal: Refused | None = None
+    bundle_issues: tuple[Issue, ...] = ()
+    entry_issues: Mapping[int, tuple[Issue, ...]] = field(default_factory=dict)
+    refused: frozenset[int] = frozenset()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Decision(entries={self.entries}, refused={len(self.refused)}, events={len(self.events)})"
+
+
+def decide(
+    raw: RawBundle, target: Target, *, sender: Sender, yardstick: Yardstick, received_at: datetime, placed: bool
+) -> Decision:
+    """Decide on one request. `placed` asks for lines and columns on the issues of an accepted one too."""
+    finess = sender.contract.finess
+    try:
+        parsed = parse(
+            raw.content,
+            yardstick.limits,
+            expected_type=target.expected_type,
+            method=target.method,
+            resource_id=target.resource_id,
+        )
+    except Refused as refusal:
+        return Decision(Counts(finess, received=1, refused=1), refusal=_placed(refusal, raw))
+    try:
+        decision = _judge(parsed, sender=sender, yardstick=yardstick, received_at=received_at)
+    except Refused as refusal:
+        total = len(parsed.entries)
+        receipt = sender.keys.ledger.receipt(finess, parsed.canonical)
+        counts = Counts(finess, received=total, refused=total)
+        return Decision(counts, parsed.kind, total, receipt=receipt, refusal=_placed(refusal, raw))
+    return _with_places(decision, raw) if placed or decision.refused else decision
+
+
+def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, received_at: datetime) -> Decision:
+    """Validate, check the provider, scrub. Raises Refused when the whole is refused."""
+    contract = sender.contract
+    verdict = yardstick.validator.validate(parsed, french_profiles=contract.french_profiles)
+    receipt = sender.keys.ledger.receipt(contract.finess, parsed.canonical)
+    if any(one.blocks for one in verdict.bundle_issues) or (verdict.valid is None and parsed.all_or_nothing):
+        raise Invalid(*verdict.issues)
+    _check_providers(parsed, contract)
+    found: defaultdict[int, tuple[Issue, ...]] = defaultdict(tuple, verdict.entry_issues)
+    total = len(parsed.entries)
+    refused = _refused_by(verdict, total)
+    events: tuple[Event, ...] = ()
+    dropped: Mapping[str, int] = {}
+    if verdict.valid is not None and verdict.valid.accepted:
+        scrubbed = scrub(
+            verdict.valid, contract=contract, source=sender.source, keys=sender.keys, rules=yardstick.rules
+        )
+        for index, code in scrubbed.refused.items():
+            found[index] += (issue(code, parsed.entries[index].path, severity="error"),)
+        refused |= scrubbed.refused.keys()
+        if scrubbed.refused and parsed.all_or_nothing:
+            raise Invalid(*verdict.bundle_issues, *(one for index in sorted(found) for one in found[index]))
+        dropped = scrubbed.dropped
+        events = tuple(
+            event_of(
+                bundle,
+                ledger=sender.keys.ledger,
+                received_at=received_at,
+                definitions_version=yardstick.validator.definitions_version,
+            )
+            for bundle in scrubbed.bundles
+        )
+    return Decision(
+        Counts(contract.finess, received=total, refused=len(refused), published=total - len(refused)),
+        parsed.kind,
+        total,
+        events=events,
+        receipt=receipt,
+        bundle_issues=verdict.bundle_issues,
+        entry_issues=found,
+        refused=frozenset(refused),
+        dropped=dropped,
+    )
+
+
+def _check_providers(parsed: ParsedBundle, contract: Contract) -> None:
+    """A bundle that describes the activity of another hospital is refused as a whole (DESIGN §8)."""
+    own = {contract.finess, *(unit.finess_geo for unit in contract.units.values())}
+    foreign = foreign_providers(parsed, own)
+    if foreign:
+        raise Forbidden(*(issue("service-provider-foreign", parsed.entries[index].path) for index in foreign))
+
+
+def _refused_by(verdict: Verdict, total: int) -> set[int]:
+    accepted = set(verdict.valid.accepted) if verdict.valid is not None else set()
+    return set(range(total)) - accepted
+
+
+def _placed(refusal: Refused, raw: RawBundle) -> Refused:
+    """Return the same refusal with line and column of each issue in the bytes sent."""
+    return type(refusal)(*_places(refusal.issues, raw))
+
+
+def _places(issues: Iterable[Issue], raw: RawBundle) -> tuple[Issue, ...]:
+    return with_positions(issues, raw.content)
+
+
+def _with_places(decision: Decision, raw: RawBundle) -> Decision:
+    """Place every issue in one pass over the bytes."""
+    keys = [(index, one) for index in sorted(decision.entry_issues) for one in decision.entry_issues[index]]
+    placed = _places([*decision.bundle_issues, *(one for _, one in keys)], raw)
+    count = len(decision.bundle_issues)
+    found: defaultdict[int, tuple[Issue, ...]] = defaultdict(tuple)
+    for (index, _), one in zip(keys, placed[count:], strict=True):
+        found[index] += (one,)
+    return replace(decision, bundle_issues=placed[:count], entry_issues=found)

@@ -1,0 +1,72 @@
+"""Is this worker able to keep an event now? Log, audit, keys, disk: looked at once a second.
+
+Ready turns false within 5 s of losing one of them; live does not depend on them. Names parts only. Promise: P12.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from streaming.broker import Publisher
+from transformers.deidentify.keys import LEDGER, PLATFORM, hospital_file
+
+LOOK_S = 1.0
+MIN_FREE_BYTES = 32 * 1024 * 1024
+
+
+class Keeping(Protocol):
+    """What says of itself whether its last write went well."""
+
+    healthy: bool
+
+
+class Health:
+    """The parts that this worker cannot do without."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        hospitals: tuple[str, ...],
+        publisher: Publisher,
+        audit: Keeping,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._data_dir = data_dir
+        self._keys = [data_dir / "keys" / name for name in (PLATFORM, LEDGER, *map(hospital_file, hospitals))]
+        self._publisher = publisher
+        self._audit = audit
+        self._clock = clock
+        self._until = float("-inf")
+        self._missing: tuple[str, ...] = ()
+        self.stopping = False
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the names of the parts that are lost; none when the worker is ready."""
+        if self._clock() >= self._until:
+            self._missing = self._look()
+            self._until = self._clock() + LOOK_S
+        return (*self._missing, *(("stopping",) if self.stopping else ()))
+
+    def _look(self) -> tuple[str, ...]:
+        lost = []
+        if not self._publisher.ready():
+            lost.append("log")
+        if not self._audit.healthy:
+            lost.append("audit")
+        if not all(os.access(path, os.R_OK) for path in self._keys):
+            lost.append("keys")
+        if not self._has_room():
+            lost.append("disk")
+        return tuple(lost)
+
+    def _has_room(self) -> bool:
+        try:
+            found = os.statvfs(self._data_dir)
+        except OSError:
+            return False
+        return found.f_bavail * found.f_frsize >= MIN_FREE_BYTES

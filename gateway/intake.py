@@ -1,0 +1,92 @@
+"""THE pipeline. What a hospital posts is checked, stripped of every identity, made durable, and only then answered.
+
+    authenticate ─▶ admission ─▶ body ─▶ parse ─▶ validate ─▶ provider ─▶ scrub ═▶ events ─▶ publish ─▶ answer
+       401 403        429 503   408 413     400      422         403       422              503        200 202
+                                 415        413
+
+Publish, then answer: a 2xx means that every event is on disk (or acknowledged by all in-sync replicas). A request
+that is refused or fails has published nothing, or its resend is harmless. Promise: P1, P2, P3, P7.
+"""
+
+from __future__ import annotations
+
+from fhir_profiles.errors import Invalid, MethodNotAllowed, NotFound, Refused, Unavailable
+from fhir_profiles.issues import issue
+from fhir_profiles.resource_types import RESOURCE_TYPES
+from fhir_profiles.values import RawBundle
+from gateway.admission import Place
+from gateway.answers import answer
+from gateway.body import form_of, read_body
+from gateway.decision import Decision, Sender, decide
+from gateway.exchange import Exchange, Target
+from gateway.outcomes import Answer
+from gateway.worker import Worker
+from streaming.broker import Counts
+
+# The gateway keeps no state that a condition could be compared with: ignoring one would be a lie.
+CONDITIONS = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "if-unmodified-since")
+
+
+async def take(exchange: Exchange, worker: Worker) -> Answer:
+    """Take one request of a hospital in: the Bundle, or the one resource, of `exchange.target`."""
+    caller = worker.identify(exchange, scope="write")
+    check_target(exchange.target)
+    if not worker.publisher.ready():
+        raise Unavailable("not-ready")
+    with worker.admission.enter(caller.finess) as place:
+        decision = await _decided(exchange, worker, place)
+        exchange.counts = decision.counts
+        exchange.receipt = decision.receipt
+        await worker.publisher.publish(decision.events, decision.counts)
+        exchange.events = tuple(event.id for event in decision.events)
+    worker.metrics.taken(decision)
+    return answer(decision, language=exchange.language, preference=exchange.preference)
+
+
+def check_target(target: Target) -> None:
+    """Raise NotFound for a type that FHIR R4 lacks, MethodNotAllowed for a Bundle under an id."""
+    if target.expected_type is not None and target.expected_type not in RESOURCE_TYPES:
+        raise NotFound(issue("resource-type-unknown"))
+    if target.expected_type == "Bundle" and target.resource_id is not None:
+        raise MethodNotAllowed(issue("route-method", allowed="POST"))
+
+
+async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision:
+    """Read the body and decide on it; what cannot even be read counts as one entry, refused."""
+    assert exchange.caller is not None
+    sender = Sender(exchange.caller.contract, exchange.caller.source, worker.keys[exchange.caller.finess])
+    try:
+        raw = RawBundle(await body_of(exchange, worker, place))
+    except Refused as refusal:
+        return Decision(Counts(exchange.caller.finess, received=1, refused=1), refusal=refusal)
+    return await worker.compute(
+        exchange.size,
+        lambda: decide(
+            raw,
+            exchange.target,
+            sender=sender,
+            yardstick=worker.yardstick,
+            received_at=exchange.received_at,
+            placed=exchange.preference == "OperationOutcome",
+        ),
+    )
+
+
+async def body_of(exchange: Exchange, worker: Worker, place: Place) -> bytes:
+    """Return the body, or b"" for a DELETE. Raises Refused or Busy."""
+    for name in CONDITIONS:
+        if name in exchange.headers:
+            raise Invalid(issue("header-condition", header=name.title()))
+    if not exchange.target.has_body:
+        return b""
+    limit = worker.yardstick.limits.body_bytes
+    content = await read_body(
+        exchange.chunks,
+        form_of(exchange.headers, limit),
+        limit=limit,
+        timeout_s=worker.settings.body_timeout_s,
+        hold=place.hold,
+    )
+    exchange.size = len(content)
+    exchange.body_read = True
+    return content

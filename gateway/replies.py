@@ -1,0 +1,67 @@
+"""An `Answer` → bytes on the wire, with headers that every answer has.
+
+An early refusal leaves a body unread: it is told first, then what still comes is thrown away for a moment (unread bytes
+would make the kernel reset the connection, and the caller would never see the refusal), then the connection closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.body import Gone
+from gateway.outcomes import Answer
+
+REQUEST_ID = "X-Request-Id"
+EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+LINGER_S = 2.0
+KNOWN_LINGER_BYTES = 10 * 1024 * 1024
+UNKNOWN_LINGER_BYTES = 256 * 1024
+
+
+async def chunks_of(receive: Receive) -> AsyncIterator[bytes]:
+    """Yield the chunks of a request body. Raises Gone when the caller leaves first."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone("gone")
+        if message.get("body"):
+            yield message["body"]
+        if not message.get("more_body", False):
+            return
+
+
+async def reply(
+    answer: Answer, *, request_id: str, unread: AsyncIterator[bytes] | None, linger_bytes: int, send: Send
+) -> None:
+    """Send an answer; `unread` is the rest of a body that nobody will read."""
+    headers = {**EVERY_ANSWER, **answer.headers, REQUEST_ID: request_id, "Content-Length": str(len(answer.body))}
+    if unread is not None:
+        headers["Connection"] = "close"
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": raw})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": unread is not None})
+    if unread is not None:
+        await _drain(unread, linger_bytes)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drain(unread: AsyncIterator[bytes], most: int) -> None:
+    try:
+        async with asyncio.timeout(LINGER_S):
+            async for chunk in unread:
+                most -= len(chunk)
+                if most < 0:
+                    return
+    except (TimeoutError, Gone):
+        return
+
+
+def expects_body(scope: Scope) -> bool:
+    """Say whether a body follows that the caller sends without being asked to go on."""
+    headers = dict(scope["headers"])
+    if headers.get(b"expect", b"").lower() == b"100-continue":
+        return False
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") not in (b"0", b"")

@@ -1,0 +1,186 @@
+"""The supervisor: loads everything once, forks the workers that share it, keeps them and the table writer alive.
+
+SIGTERM: workers stop accepting, finish what is in flight (10 s at most), flush, and all ends with 0; a second one ends
+at once with 1. A child that crashes is started again, within bounds. Promise: P11.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway import logs
+from gateway.supervised import be_tied_to_parent, mark_dead
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+ENDS_WITHIN_S = 14.0
+RESTARTS = 5
+RESTARTS_WITHIN_S = 60.0
+PAUSE_S = 0.2
+LONGEST_PAUSE_S = 5.0
+FAILED = 1
+
+
+@dataclass(slots=True)
+class Child:
+    """One process to keep alive. `start` returns its pid; `vital` ends everything when it cannot be kept up."""
+
+    name: str
+    start: Callable[[], int]
+    vital: bool = True
+    pid: int = 0
+    starts: list[float] = field(default_factory=list)
+    again_at: float = 0.0
+
+
+class Supervisor:
+    """The children of one `serve`."""
+
+    def __init__(self, children: list[Child], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._children = children
+        self._clock = clock
+        self._stopping_since: float | None = None
+        self._code = 0
+
+    def run(self) -> int:
+        """Start the children and stay until a signal, or until a vital one cannot be kept up."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        for child in self._children:
+            self._start(child)
+        while self._alive() or self._stopping_since is None:
+            self._meet(signal.sigtimedwait(SIGNALS, 0.5))
+            self._reap()
+            self._hurry()
+        return self._code
+
+    def _meet(self, received: signal.struct_siginfo | None) -> None:
+        if received is None or received.si_signo == signal.SIGCHLD:
+            return
+        if self._stopping_since is not None:
+            logs.logger().warning("killed")
+            self._kill()
+            return
+        logs.logger().info("stopping")
+        self._stop()
+
+    def _stop(self) -> None:
+        self._stopping_since = self._clock()
+        for child in self._alive():
+            os.kill(child.pid, signal.SIGTERM)
+
+    def _kill(self) -> None:
+        self._code = FAILED
+        for child in self._alive():
+            os.kill(child.pid, signal.SIGKILL)
+
+    def _hurry(self) -> None:
+        """Start again what waits for it; kill what does not end in time."""
+        now = self._clock()
+        if self._stopping_since is not None:
+            if now - self._stopping_since > ENDS_WITHIN_S:
+                self._kill()
+            return
+        for child in self._children:
+            if not child.pid and child.again_at and now >= child.again_at:
+                self._start(child)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for child in self._children:
+                if child.pid == pid:
+                    self._ended(child, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, child: Child, code: int) -> None:
+        mark_dead(child.pid)
+        child.pid = 0
+        if self._stopping_since is not None:
+            if code != 0:
+                logs.logger().error("child-ended", child=child.name, code=code)
+                self._code = FAILED
+            return
+        now = self._clock()
+        child.starts = [at for at in child.starts if now - at < RESTARTS_WITHIN_S]
+        logs.logger().error("child-ended", child=child.name, code=code, starts=len(child.starts))
+        if len(child.starts) <= RESTARTS:
+            child.again_at = now + min(LONGEST_PAUSE_S, PAUSE_S * 2 ** len(child.starts))
+        elif child.vital:
+            self._code = FAILED
+            self._stop()
+        else:
+            child.again_at = now + RESTARTS_WITHIN_S
+
+    def _start(self, child: Child) -> None:
+        child.pid = child.start()
+        child.starts.append(self._clock())
+        child.again_at = 0.0
+        logs.logger().info("child-started", child=child.name, pid=child.pid)
+
+    def _alive(self) -> list[Child]:
+        return [child for child in self._children if child.pid]
+
+
+def forked(work: Callable[[], int]) -> Callable[[], int]:
+    """Return a starter that forks and runs `work` in the child; the child ends with what it returns."""
+
+    def start() -> int:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
+        code = FAILED
+        try:
+            be_tied_to_parent(parent)
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            code = work()
+        except BaseException as error:  # noqa: BLE001 — the last frame of a process: its text could quote a payload
+            logs.logger().error("child-failed", kind=type(error).__name__, place=logs.place_of(error.__traceback__))
+        finally:
+            os._exit(code)
+
+    return start
+
+
+def executed(command: list[str]) -> Callable[[], int]:
+    """Return a starter that runs a command as a process of its own memory."""
+
+    def start() -> int:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 — our own command
+        process.returncode = 0  # reaped by the supervisor, never by subprocess
+        return process.pid
+
+    return start
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a listening socket that the workers share. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)  # noqa: FBT003 — the library's own
+    return listener
+
+
+def settle_memory() -> None:
+    """Put what is loaded out of the collector's sight, so that forked workers go on sharing its pages."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,102 @@
+"""What one worker process holds while it serves: settings, contracts, keys, profiles, log, audit, places, metrics.
+
+Everything is opened by `opened` after the fork and closed in reverse; nothing is global.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gateway.access import KEYS
+from gateway.admission import Admission, Bounds
+from gateway.audit import AuditLog, audit_digest
+from gateway.auth import Caller, authenticate
+from gateway.exchange import Exchange
+from gateway.health import Health
+from gateway.house import House, Yardstick
+from gateway.metrics import Metrics
+from gateway.publishing import open_publisher
+from gateway.settings import Settings
+from streaming.broker import Publisher
+from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
+
+# Above this, work leaves the event loop: 256 KiB take about 10 ms, and others wait no longer than that.
+INLINE_BYTES = 256 * 1024
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Worker:
+    """One process that serves."""
+
+    house: House
+    publisher: Publisher
+    audit: AuditLog
+    admission: Admission
+    metrics: Metrics
+    health: Health
+    heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="heavy"))
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings."""
+        return self.house.settings
+
+    @property
+    def yardstick(self) -> Yardstick:
+        """Return limits, profiles and rules."""
+        return self.house.yardstick
+
+    @property
+    def keys(self) -> Mapping[str, GatewayKeys]:
+        """Return the keys by FINESS."""
+        return self.house.access.keys
+
+    def identify(self, exchange: Exchange, *, scope: str = "") -> Caller:
+        """Find out who calls and whether they may. Raises Unauthenticated or Forbidden."""
+        exchange.caller = authenticate(exchange.headers, self.house.access.hospitals)
+        if scope:
+            exchange.caller.require(scope)
+        return exchange.caller
+
+    async def compute(self, size: int, work: Callable[[], Result]) -> Result:
+        """Do CPU work on a body of `size` bytes, where it does not hold up the other requests."""
+        if size <= INLINE_BYTES:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
+
+
+@asynccontextmanager
+async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
+    """Open what a worker needs in its own process, and close it: first the log, so that what is in flight is kept."""
+    settings = house.settings
+    ledger = read_key(settings.data_dir / KEYS / LEDGER)
+    audit = AuditLog(settings.data_dir, audit_digest(ledger), process)
+    publisher = open_publisher(settings, node=process)
+    bounds = Bounds(
+        settings.max_requests,
+        settings.max_bytes_in_flight,
+        quota_per_s=settings.quota_requests_per_s,
+        quota_burst=settings.quota_burst,
+    )
+    admission = Admission(bounds)
+    worker = Worker(
+        house,
+        publisher,
+        audit,
+        admission,
+        Metrics(admission),
+        Health(settings.data_dir, tuple(house.access.keys), publisher, audit),
+    )
+    try:
+        yield worker
+    finally:
+        await publisher.close()
+        await audit.close()
+        worker.heavy.shutdown()
