@@ -17,6 +17,8 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"(?P<colon>[ \t\r\n]*+:)?|[\[\]{}]|[^\
 _STEP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:\[x\])?(?:\[([0-9]+)\])?", re.ASCII)
 _CHOICE = re.compile(r"\.([A-Za-z]+)\.ofType\(([A-Za-z]+)\)")
 
+_INDEX = re.compile(r"\[[0-9]+\]")
+
 Step = str | int
 Place = tuple[int, int]
 
@@ -71,6 +73,11 @@ def steps_of(expression: str) -> tuple[Step, ...]:
         if found[2] is not None:
             steps.append(int(found[2]))
     return tuple(steps)
+
+
+def element_path(expression: str) -> str:
+    """Return an expression as the definitions spell it: no index, `value[x]` for a choice."""
+    return _INDEX.sub("", _CHOICE.sub(r".\1[x]", expression))
 
 
 def first_duplicate(content: bytes) -> Place | None:

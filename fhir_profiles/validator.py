@@ -16,9 +16,10 @@ import orjson
 
 from fhir_profiles.bundle_rules import COVERED, check_bundle, check_entries
 from fhir_profiles.capping import capped, entry_number
-from fhir_profiles.compiler import CheckContext, Profiles, load_profiles
+from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
+from fhir_profiles.positions import element_path
 from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
@@ -27,6 +28,9 @@ __all__ = ["FrenchProfiles", "Validator", "load_validator"]
 
 # With one of these in a resource, paths made of its keys may hold what the sender wrote.
 UNKNOWN_NAMES = ("unknown-element", "element-of-other-version")
+
+
+CODE_FAULTS = ("code-not-in-value-set", "code-missing", "code-outside-extensible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,14 @@ def load_validator(definitions: Sequence[Path] = (), *, cache_dir: Path | None =
     return Validator(load_profiles(definitions, cache_dir=cache_dir))
 
 
+def fault(found: Issue) -> tuple[str | None, ...]:
+    """Return what makes two findings one fault: of codes, the element alone, whatever value sets refuse them."""
+    if found.code in CODE_FAULTS:
+        return ("code", found.expression)
+    params = found.params
+    return (found.code, found.expression, found.rule, params.get("element"), params.get("slice"), params.get("key"))
+
+
 class _Run:
     """One validation: the issues found so far, by entry."""
 
@@ -76,17 +88,21 @@ class _Run:
         self.index = BundleIndex(parsed)
         self.of_bundle: list[Issue] = []
         self.of_entry: dict[int, list[Issue]] = defaultdict(list)
+        self.shared = Shared()
         self.planner = Planner(profiles, french_profiles, list(self._forced(forced)))
 
     def verdict(self) -> Verdict:
+        checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
+        plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
+        planned = zip(checked, plans, strict=True)
+        self.shared.planned = frozenset((id(resource), key) for (_, resource), plan in planned for key in plan.keys)
         self._bundle()
         for number, found in check_entries(self.parsed):
             self.of_entry[number].append(found)
-        for entry in self.parsed.entries:
-            if entry.resource is not None and entry.type:
-                issues = self._entry(entry, entry.resource)
-                if issues:
-                    self.of_entry[entry.index] += issues
+        for (entry, resource), plan in zip(checked, plans, strict=True):
+            issues = self._entry(entry, resource, plan)
+            if issues:
+                self.of_entry[entry.index] += issues
         for number, found in check_references(self.parsed, self.index):
             if not any(one.code in UNKNOWN_NAMES for one in self.of_entry[number]):
                 self.of_entry[number].append(found)
@@ -112,22 +128,24 @@ class _Run:
             return
         self.of_bundle += check_bundle(self.parsed)
         root = self.parsed.root
-        context = self.profiles.context(root, resolve=self.index.resolve, skip_entries=True)
         plan = self.planner.plan("Bundle", root)
+        context = self.profiles.context(
+            root, resolve=self.index.resolve, skip_entries=True, keys=plan.keys, shared=self.shared
+        )
         for one in self._checked(plan, root, "Bundle", context=context):
             if one.rule not in COVERED:
                 number = entry_number(one.expression)
                 (self.of_bundle if number is None else self.of_entry[number]).append(one)
 
-    def _entry(self, entry: Entry, resource: dict[str, Any]) -> list[Issue]:
-        plan = self.planner.plan(entry.type, resource)
-        context = self.profiles.context(resource, resolve=self.index.resolver(entry))
+    def _entry(self, entry: Entry, resource: dict[str, Any], plan: Plan) -> list[Issue]:
+        resolver = self.index.resolver(entry)
+        context = self.profiles.context(resource, resolve=resolver, keys=plan.keys, shared=self.shared)
         issues = self._checked(plan, resource, entry.path, context=context)
         issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
         return issues
 
     def _checked(self, plan: Plan, resource: dict[str, Any], path: str, *, context: CheckContext) -> list[Issue]:
-        """Run the checks of a plan; what two profiles find alike is told once, by the first."""
+        """Run the checks of a plan; what two profiles find alike is told once, by the first (no cascade)."""
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
         seen: dict[tuple[object, ...], str] = {}
         found: list[Issue] = []
@@ -136,11 +154,19 @@ class _Run:
             if not found:
                 continue
             for one in found:
-                what = (one.code, one.expression, one.rule, *sorted(one.params.items()))
-                if seen.setdefault(what, key) == key:
+                if one.code == "code-outside-extensible" and self._replaced(one, plan, resource, path):
+                    continue
+                if seen.setdefault(fault(one), key) == key:
                     issues.append(replace(one, severity="warning") if key in plan.reported and one.blocks else one)
             found = []
         return issues
+
+    def _replaced(self, found: Issue, plan: Plan, resource: dict[str, Any], path: str) -> bool:
+        """Say whether a profile of the plan replaces the base's binding of an element by its own."""
+        if found.profile is not None and found.profile != plan.keys[0]:
+            return False
+        place = str(resource.get("resourceType")) + element_path(found.expression[len(path) :])
+        return any(place in self.profiles.rebound(key) for key in plan.keys[1:])
 
     def _verdict(self) -> Verdict:
         entries = self.parsed.entries

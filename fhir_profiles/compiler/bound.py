@@ -69,16 +69,22 @@ def bound_quantity(value: object, x: CheckContext, expansion: Expansion, severit
     return bound_coding(value, x, expansion, severity)
 
 
+def membership(value: object, expansion: Expansion) -> bool | None:
+    """Say whether a code, Coding, CodeableConcept or Quantity is a member (`memberOf()`); None when unknown."""
+    if type(value) is str:
+        return expansion.contains_code(value)
+    if type(value) is not dict:
+        return None
+    if type(codings := value.get("coding")) is list:
+        answers = [membership(one, expansion) for one in codings if type(one) is dict]
+        return True if True in answers else None if None in answers else False
+    code = value.get("code")
+    return _contains(value.get("system"), code, expansion) if type(code) is str else False
+
+
 def is_member(value: object, expansion: Expansion) -> bool:
     """Say whether a code, Coding or CodeableConcept is known to be a member: tells slices apart."""
-    if type(value) is str:
-        return expansion.contains_code(value) is True
-    if type(value) is not dict:
-        return False
-    if type(codings := value.get("coding")) is list:
-        return any(is_member(one, expansion) for one in codings if type(one) is dict)
-    code = value.get("code")
-    return type(code) is str and _contains(value.get("system"), code, expansion) is True
+    return membership(value, expansion) is True
 
 
 def _contains(system: object, code: str, expansion: Expansion) -> bool | None:

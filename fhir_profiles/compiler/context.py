@@ -78,13 +78,24 @@ def nothing_known(_code: Any, _value_set: str) -> bool | None:  # noqa: ANN401 â
 
 
 @dataclass(slots=True)
+class Shared:
+    """What the checks of one request share: what could not be checked, which resources conform to which profile,
+    and which the request checks against which anyway (by `id()` of the resource and key)."""
+
+    unchecked: set[str] = field(default_factory=set)
+    judged: dict[tuple[int, str], bool] = field(default_factory=dict)
+    planned: frozenset[tuple[int, str]] = frozenset()
+
+
+@dataclass(slots=True)
 class CheckContext:
     """The surroundings: `resource` (%resource), `root` (%rootResource), the references of the request.
 
     `resolve` gets the text of a reference (relative, absolute, urn:uuid; never `#â€¦`) and returns the resource
     that the same request carries, or None. With `skip_entries` a Bundle's `entry.resource` is not checked (the
     caller checks each entry itself). `unchecked` collects what could not be checked, once a request. `scope` is the
-    package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile.
+    package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile,
+    `planned` says which the request checks against which.
     """
 
     resource: dict[str, Any]
@@ -97,6 +108,7 @@ class CheckContext:
     checks: Checks = field(default_factory=NoChecks)
     scope: str = ""
     judged: dict[tuple[int, str], bool] = field(default_factory=dict)
+    planned: frozenset[tuple[int, str]] = frozenset()
 
     def target(self, reference: str) -> dict[str, Any] | None:
         """Return the resource that a reference names: contained, or of the same request."""

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_profiles.compiler import bound, extensions, findings, nested, primitives, runtime
+from fhir_profiles.compiler import bound, extensions, findings, nested, primitives, runtime, slices
 from fhir_profiles.compiler.context import Check, CheckContext, KnownExtension
 from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.compiler.modules import Module, Modules
 from fhir_profiles.terminology import Expansion
 
 ENTRY = "main"
-_PARTS = (primitives, findings, runtime, extensions, bound, nested)
+_PARTS = (primitives, findings, runtime, extensions, bound, nested, slices)
 _RUNTIME: Mapping[str, Any] = {
     name: value for part in _PARTS for name, value in vars(part).items() if callable(value) and name[0] != "_"
 }
@@ -39,6 +39,7 @@ class Engine:
         self._waiting: dict[tuple[str, str], list[_Place]] = {}
         self._expansions: dict[str, Expansion] = {}
         self._extensions: dict[tuple[str, str], KnownExtension] = {}
+        self._rebound: dict[str, frozenset[str]] = {}
 
     def type_check(self, name: str) -> Check | None:
         """Return the check of an R4 type."""
@@ -73,6 +74,12 @@ class Engine:
             found = self._expansions[target] = self._modules.expansion(target)
         return found
 
+    def rebound(self, key: str) -> frozenset[str]:
+        """Return the paths of the elements whose binding a profile replaces."""
+        if ("profile", key) not in self._functions and self._modules.is_profile(key):
+            self._function("profile", key)
+        return self._rebound.get(key, frozenset())
+
     def load_all(self) -> None:
         """Compile or read every type and profile, so that processes forked from this one share them."""
         for kind, target in self._modules.targets():
@@ -80,7 +87,10 @@ class Engine:
                 self._function(kind, target)
 
     def _function(self, kind: str, target: str) -> Check:
-        namespace = self._namespace(self._modules.module(kind, target))
+        module = self._modules.module(kind, target)
+        namespace = self._namespace(module)
+        if module.rebound:
+            self._rebound[target] = module.rebound
         check: Check = namespace[ENTRY]
         self._functions[kind, target] = check
         for place in self._waiting.pop((kind, target), ()):

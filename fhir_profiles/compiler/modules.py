@@ -11,6 +11,7 @@ from types import CodeType
 from typing import Any, Protocol
 
 from fhir_profiles.compiler.base_code import write_type
+from fhir_profiles.compiler.defects import defects_of
 from fhir_profiles.compiler.library import BASE, Definition, Library
 from fhir_profiles.compiler.profile_code import write_profile
 from fhir_profiles.compiler.writer import Link, Writer
@@ -20,12 +21,14 @@ from fhir_profiles.terminology import Expansion, expand
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A compiled module, ready to be bound. `not_checked` lists the rules it cannot check: key and reason."""
+    """A compiled module, ready to be bound. `not_checked` lists the rules it cannot check (key and reason),
+    `rebound` the elements whose binding it replaces."""
 
     code: CodeType
     constants: Mapping[str, Any]
     links: Mapping[str, Link]
     not_checked: tuple[tuple[str, str], ...]
+    rebound: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,10 @@ class Modules(Protocol):
 
     def has_type(self, name: str) -> bool:
         """Say whether R4 has a type of this name."""
+        ...
+
+    def is_profile(self, key: str) -> bool:
+        """Say whether a key is that of a profile, not of a type."""
         ...
 
     def resolve(self, canonical: str) -> str | None:
@@ -80,6 +87,10 @@ class Compiled:
         """Say whether R4 has a type of this name."""
         return name.isalnum() and self._library.definition(CORE + name, scope=BASE) is not None
 
+    def is_profile(self, key: str) -> bool:
+        """Say whether a key is that of a profile, not of a type."""
+        return key in self._definitions and self._definitions[key].raw.get("derivation") == "constraint"
+
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`."""
         return self._keys.get(canonical)
@@ -109,7 +120,7 @@ class Compiled:
             entry = write_profile(writer, self._definitions[target], self._library)
         writer(f"main = {entry}")
         code = compile(writer.source(), f"<{kind} {target}>", "exec", dont_inherit=True, optimize=2)
-        return Module(code, writer.constants, writer.links, tuple(writer.not_checked))
+        return Module(code, writer.constants, writer.links, tuple(writer.not_checked), frozenset(writer.rebound))
 
     def expansion(self, target: str) -> Expansion:
         """Expand a value set as a package means it."""
@@ -134,7 +145,8 @@ def facts_of(definition: Definition) -> ExtensionFacts:
     raw = definition.raw
     listed = raw.get("context", ())
     contexts: frozenset[str] | None = frozenset(str(one["expression"]) for one in listed if one["type"] == "element")
-    if not listed or any(one["type"] != "element" for one in listed):
+    dropped = defects_of(definition.url, definition.key.partition("|")[2]).ignores("context")
+    if not listed or dropped or any(one["type"] != "element" for one in listed):
         contexts = None
     view = raw.get("snapshot") or raw.get("differential") or {}
     elements = view.get("element", ())

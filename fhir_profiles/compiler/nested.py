@@ -87,6 +87,14 @@ def _type_in_url(text: str) -> str | None:
     return head.rpartition("/")[2]
 
 
+def of_type(value: object, types: frozenset[str]) -> Findings | None:
+    """Check the type of a resource where the profile narrows it."""
+    kind = value.get("resourceType") if type(value) is dict else None
+    if type(kind) is not str or kind in types:
+        return None
+    return [Finding("type-not-allowed", params={"element": "resourceType", "types": ", ".join(sorted(types))})]
+
+
 def _wrong_target(types: frozenset[str]) -> Finding:
     return Finding("reference-target-type", params={"types": ", ".join(sorted(types))})
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fhir_profiles.compiler.context import CheckContext, Resolver, nothing_resolves
+from fhir_profiles.compiler.bound import membership
+from fhir_profiles.compiler.context import CheckContext, Resolver, Shared, nothing_resolves
 from fhir_profiles.compiler.engine import Engine
 from fhir_profiles.compiler.findings import to_issue
 from fhir_profiles.compiler.french import french_profile
@@ -71,22 +72,32 @@ class Profiles:
         resolve: Resolver = nothing_resolves,
         skip_entries: bool = False,
         keys: Sequence[str] = (),
-        unchecked: set[str] | None = None,
+        shared: Shared | None = None,
     ) -> CheckContext:
         """Make the context of one resource that stands alone or in an entry.
 
         `keys` are the profiles it will be checked against: the package of the last one says which version of an
-        extension is meant. `unchecked` is shared by the resources of a request.
+        extension is meant. `shared` goes with all the resources of a request.
         """
+        shared = shared or Shared()
+        scope = self._scopes[keys[-1]] if keys else ""
+        expansion = self._engine.expansion
         return CheckContext(
             resource,
             resource,
             resolve,
             skip_entries=skip_entries,
-            unchecked=set() if unchecked is None else unchecked,
+            unchecked=shared.unchecked,
+            judged=shared.judged,
+            planned=shared.planned,
+            member_of=lambda value, value_set: membership(value, expansion(f"{scope} {value_set}")),
             checks=self._engine,
-            scope=self._scopes[keys[-1]] if keys and keys[-1] in self._scopes else "",
+            scope=scope,
         )
+
+    def rebound(self, key: str) -> frozenset[str]:
+        """Return the paths of the elements whose binding a profile replaces."""
+        return self._engine.rebound(key)
 
     def check(self, key: str, resource: dict[str, Any], path: str, issues: list[Issue], context: CheckContext) -> None:
         """Append every violation. The base key checks the type; a profile's key, what the profile adds to it."""

@@ -42,6 +42,7 @@ class Writer:
     constants: dict[str, Any] = field(default_factory=dict)
     links: dict[str, Link] = field(default_factory=dict)
     not_checked: list[tuple[str, str]] = field(default_factory=list)
+    rebound: set[str] = field(default_factory=set)
     _indent: int = 0
     _names: dict[str, str] = field(default_factory=dict)
     _counter: int = 0

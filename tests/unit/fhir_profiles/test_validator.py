@@ -215,7 +215,8 @@ def test_of_a_real_hospital_s_83_resources_exactly_the_22_that_are_not_r4_are_re
         for number, issues in found.entry_issues.items():
             blocking = [one for one in issues if one.blocks]
             if blocking:
-                refused.append((entries[number]["resource"]["resourceType"], repair(blocking[0], "fr")))
+                advice = " ".join(repair(one, "fr") for one in blocking)
+                refused.append((entries[number]["resource"]["resourceType"], advice))
 
     administrations = [advice for kind, advice in refused if kind == "MedicationAdministration"]
     assert (total, accepted, len(refused)) == (83, 61, 22)
