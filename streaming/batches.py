@@ -41,12 +41,20 @@ class Fresh:
 
 
 def apply_batch(
-    state: State, records: Sequence[Record], *, log_identity: str, contracts: Contracts, flood: FloodGuard
+    state: State,
+    records: Sequence[Record],
+    *,
+    log_identity: str,
+    contracts: Contracts,
+    flood: FloodGuard,
+    after: int | None = None,
 ) -> tuple[list[Fresh], int]:
     """Stage one batch of a partition; return the new events and the last offset taken.
 
-    Stops early, with what came before kept, when poison floods.
+    Stops early, with what came before kept, when poison floods. `after` is the position that the batch continues
+    (by default the one before its first record): when another writer moved it, `Unavailable` and nothing is kept.
     """
+    before = records[0].offset - 1 if after is None else after
     read: list[tuple[Record, Delivery | str]] = []
     for record in records:
         outcome = _read(record, contracts)
@@ -56,6 +64,7 @@ def apply_batch(
             break
     last = read[-1][0]
     with state.transaction() as connection:
+        state.lock({one.finess for _, one in read if isinstance(one, Delivery)})
         ids = [one.event_id for _, one in read if isinstance(one, Delivery)]
         seen = {row[0] for row in connection.execute(SEEN, (orjson.dumps(ids).decode(),))}
         deliveries: list[tuple[Delivery, bool]] = []
@@ -73,8 +82,8 @@ def apply_batch(
                 fresh.append(Fresh(record.partition, record.offset, _persons(one)))
         staged = stage(connection, deliveries)
         state.mark_dirty(staged.dirty)
-        connection.executemany("INSERT INTO seen (event_id) VALUES (?)", new_ids)
-        state.store_position(last.partition, last.offset, log=log_identity)
+        connection.executemany("INSERT INTO seen (event_id) VALUES (?) ON CONFLICT DO NOTHING", new_ids)
+        state.move_position(last.partition, before, last.offset, log=log_identity)
         state.count(
             {
                 "applied": len(fresh),

@@ -7,7 +7,6 @@ the caller, and holds up nobody else.
 from __future__ import annotations
 
 import logging
-import sqlite3
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Protocol
 
 from streaming import ownership
 from streaming.batches import Contracts
+from streaming.database import Database
 from streaming.numbers import Numbers
 from streaming.ownership import Written
 from streaming.persons import Loaded, Person, Views, persons
@@ -67,7 +67,7 @@ class Rules:
     refused: frozenset[tuple[str, str]] = frozenset()
 
 
-def plan(connection: sqlite3.Connection, dirty: Mapping[str, Sequence[str]], *, rules: Rules) -> Plan:
+def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rules) -> Plan:
     """Compute the rows of these persons, name their owners in `ops`, and return the change to commit."""
     computed: list[tuple[Person, Loaded, PersonRows]] = []
     displaced: set[tuple[str, str]] = set()
@@ -86,7 +86,7 @@ def plan(connection: sqlite3.Connection, dirty: Mapping[str, Sequence[str]], *, 
     written = ownership.assign(connection, computed)
     ownership.move_exits(connection, written)
     rows_by_table = ownership.rows_by_table(written)
-    years, hospital_owners = _hospital_rows(connection, rows_by_table, rules.contracts)
+    years, hospital_owners = _hospital_rows(connection, sorted(dirty), rows_by_table, contracts=rules.contracts)
     held = ownership.tables_held(connection, {o for one in written for o in one.person.owners})
     for name, owners in hospital_owners.items():
         held.setdefault(name, []).extend(owners)
@@ -115,15 +115,16 @@ def _quarantine(loaded: Loaded) -> PersonRows:
     return PersonRows(stays=stays, tables={}, counts={FAILED: 1})
 
 
-def _person_of(connection: sqlite3.Connection, finess: str, stay: str) -> Sequence[str]:
+def _person_of(connection: Database, finess: str, stay: str) -> Sequence[str]:
     return [row[0] for row in connection.execute(DISPLACED, {"finess": finess, "stay": stay})]
 
 
 def _hospital_rows(
-    connection: sqlite3.Connection, tables: dict[str, list[tuple[int, Row]]], contracts: Contracts
+    connection: Database, hospitals: Sequence[str], tables: dict[str, list[tuple[int, Row]]], *, contracts: Contracts
 ) -> tuple[tuple[tuple[str, int], ...], dict[str, list[int]]]:
     """Add the row of each hospital year that gained or lost an exit; return the years and whose old rows go."""
-    years = tuple(connection.execute("SELECT finess, year FROM dirty_year ORDER BY 1, 2").fetchall())
+    marked = connection.execute("SELECT finess, year FROM dirty_year ORDER BY 1, 2").fetchall()
+    years = tuple((finess, year) for finess, year in marked if finess in hospitals)
     removed: dict[str, list[int]] = {}
     for finess, year in years:
         name = physical_name(HOSPITAL_TABLE, year)

@@ -5,13 +5,13 @@ Later events are not held up. A flood stops the writer instead: then the fault i
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from dataclasses import dataclass, field
 
 import orjson
 
 from fhir_profiles.errors import Poisoned
+from streaming.database import Database
 from streaming.event import Record
 
 MAX_IN_A_ROW = 50
@@ -49,7 +49,7 @@ class FloodGuard:
             raise Poisoned("poison-flood")
 
 
-def keep(connection: sqlite3.Connection, record: Record, *, code: str, stage: str) -> None:
+def keep(connection: Database, record: Record, *, code: str, stage: str) -> None:
     """Keep one event that cannot be applied, in the transaction that moves the offset past it."""
     event = record.event
     headers = orjson.dumps(dict(event.headers)).decode()

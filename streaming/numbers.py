@@ -6,8 +6,9 @@ takes the next: the numbers are then a function of the set of stays, not of thei
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
+
+from streaming.database import Database
 
 NUMBERS = 10**10
 
@@ -20,7 +21,7 @@ TAKE = "DELETE FROM rsa_number WHERE finess = ? AND year = ? AND rsa_num = ?"
 class Numbers:
     """The numbers of one hospital; `displaced` collects the stays whose number changed."""
 
-    def __init__(self, connection: sqlite3.Connection, finess: str, *, start: Callable[[str], str]) -> None:
+    def __init__(self, connection: Database, finess: str, *, start: Callable[[str], str]) -> None:
         self._connection = connection
         self._finess = finess
         self._start = start

@@ -6,10 +6,11 @@ one has gone: a crash between the two stores leaves nothing that the next attemp
 
 from __future__ import annotations
 
-import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from streaming.database import Database
 from streaming.persons import Loaded, Person
 from transformers.snds.view import PersonRows, Row
 
@@ -19,10 +20,22 @@ HOSPITAL = ""
 NOWHERE = (None, None)
 
 OWNER_TABLES = """
-SELECT name, owner FROM owner_table WHERE owner IN (SELECT value FROM json_each(?)) ORDER BY name, owner
+SELECT name, owner FROM owner_table WHERE owner IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY name, owner
 """
-BIND = "INSERT OR IGNORE INTO owner_alias (finess, alias, owner) VALUES (?, ?, ?)"
-HOLD = "INSERT OR IGNORE INTO owner_table (owner, name) VALUES (?, ?)"
+OLD_YEARS = """
+INSERT INTO dirty_year (finess, year)
+SELECT DISTINCT finess, year FROM exit WHERE owner IN (SELECT CAST(value AS BIGINT) FROM json_each(?))
+ON CONFLICT DO NOTHING
+"""
+DIRTY_YEAR = "INSERT INTO dirty_year (finess, year) VALUES (?, ?) ON CONFLICT DO NOTHING"
+EXIT = "INSERT INTO exit (finess, year, month, owner, stays) VALUES (?, ?, ?, ?, ?)"
+STAY = """
+INSERT INTO stay (owner, key, finess, status, exit_year, rsa_num, reason, event_id, entry)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+QUALITY = "INSERT INTO quality (owner, code, n) VALUES (?, ?, ?)"
+BIND = "INSERT INTO owner_alias (finess, alias, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+HOLD = "INSERT INTO owner_table (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,7 +51,7 @@ class Written:
         return f"Written(owner={self.owner})"
 
 
-def assign(connection: sqlite3.Connection, computed: Sequence[tuple[Person, Loaded, PersonRows]]) -> list[Written]:
+def assign(connection: Database, computed: Sequence[tuple[Person, Loaded, PersonRows]]) -> list[Written]:
     """Give each person that has something to own its smallest old owner, else a new one; bind it to its aliases."""
     taken: set[int] = set()
     written: list[Written] = []
@@ -48,19 +61,18 @@ def assign(connection: sqlite3.Connection, computed: Sequence[tuple[Person, Load
             free = person.owners - taken
             owner = min(free) if free else new_owner(connection, person.finess)
             taken.add(owner)
-            connection.executemany(BIND, [(person.finess, alias, owner) for alias in person.aliases])
         written.append(Written(person, loaded, rows, owner))
+    _bind(connection, (one for one in written if one.owner is not None))
     return written
 
 
-def new_owner(connection: sqlite3.Connection, finess: str) -> int:
+def new_owner(connection: Database, finess: str) -> int:
     """Return a fresh owner number; numbers are never used again."""
-    owner = connection.execute("INSERT INTO owner (finess) VALUES (?)", (finess,)).lastrowid
-    assert owner is not None
-    return owner
+    [owner] = connection.execute("INSERT INTO owner (finess) VALUES (?) RETURNING id", (finess,)).fetchone()
+    return int(owner)
 
 
-def hospital_owner(connection: sqlite3.Connection, finess: str) -> int:
+def hospital_owner(connection: Database, finess: str) -> int:
     """Return the owner of a hospital's own rows."""
     row = connection.execute(
         "SELECT owner FROM owner_alias WHERE finess = ? AND alias = ?", (finess, HOSPITAL)
@@ -72,41 +84,31 @@ def hospital_owner(connection: sqlite3.Connection, finess: str) -> int:
     return owner
 
 
-def tables_held(connection: sqlite3.Connection, owners: Iterable[int]) -> dict[str, list[int]]:
+def tables_held(connection: Database, owners: Iterable[int]) -> dict[str, list[int]]:
     """Return the tables that may hold rows of these owners, with the owners."""
-    listed = "[" + ",".join(map(str, sorted(owners))) + "]"
     held: dict[str, list[int]] = {}
-    for name, owner in connection.execute(OWNER_TABLES, (listed,)):
+    for name, owner in connection.execute(OWNER_TABLES, (_listed(owners),)):
         held.setdefault(name, []).append(owner)
     return held
 
 
-def hold(connection: sqlite3.Connection, tables: Mapping[str, Sequence[tuple[int, Row]]]) -> None:
+def hold(connection: Database, tables: Mapping[str, Sequence[tuple[int, Row]]]) -> None:
     """Note that these owners are about to have rows in these tables."""
     connection.executemany(HOLD, sorted({(owner, name) for name, rows in tables.items() for owner, _ in rows}))
 
 
-def move_exits(connection: sqlite3.Connection, written: Sequence[Written]) -> None:
+def move_exits(connection: Database, written: Sequence[Written]) -> None:
     """Replace the exits of these persons and mark the hospital years that they touch."""
     # all old ones go first: persons that parted share an owner
-    for owner in sorted({owner for one in written for owner in one.person.owners}):
-        connection.execute(
-            "INSERT OR IGNORE INTO dirty_year (finess, year) SELECT finess, year FROM exit WHERE owner = ?", (owner,)
-        )
-        connection.execute("DELETE FROM exit WHERE owner = ?", (owner,))
-    for one in written:
-        for year, month in one.rows.exits:
-            connection.execute(
-                "INSERT INTO exit (finess, year, month, owner, stays) VALUES (?, ?, ?, ?, 1)"
-                " ON CONFLICT DO UPDATE SET stays = stays + 1",
-                (one.person.finess, year, month, one.owner),
-            )
-            connection.execute(
-                "INSERT OR IGNORE INTO dirty_year (finess, year) VALUES (?, ?)", (one.person.finess, year)
-            )
+    old = sorted({owner for one in written for owner in one.person.owners})
+    connection.execute(OLD_YEARS, (_listed(old),))
+    connection.executemany("DELETE FROM exit WHERE owner = ?", [(owner,) for owner in old])
+    exits = Counter((one.person.finess, *exit_, one.owner) for one in written for exit_ in one.rows.exits)
+    connection.executemany(EXIT, [(*exit_, stays) for exit_, stays in exits.items()])
+    connection.executemany(DIRTY_YEAR, sorted({(finess, year) for finess, year, _, _ in exits}))
 
 
-def settle(connection: sqlite3.Connection, written: Sequence[Written], held: Mapping[str, Sequence[int]]) -> None:
+def settle(connection: Database, written: Sequence[Written], held: Mapping[str, Sequence[int]]) -> None:
     """After the store's commit: keep what is true now, forget what was, clear the marks.
 
     `held` is what `tables_held` said before; every row of these owners was replaced.
@@ -116,17 +118,16 @@ def settle(connection: sqlite3.Connection, written: Sequence[Written], held: Map
         [(owner, name) for name, owners in held.items() for owner in owners],
     )
     hold(connection, rows_by_table(written))
-    gone: set[int] = set()
-    aliases: list[tuple[str, str]] = []
-    for one in written:
-        gone |= one.person.owners
-        aliases += [(one.person.finess, alias) for alias in one.person.aliases]
+    gone = sorted({owner for one in written for owner in one.person.owners})
+    aliases = sorted({(one.person.finess, alias) for one in written for alias in one.person.aliases})
     connection.executemany("DELETE FROM owner_alias WHERE finess = ? AND alias = ?", aliases)
-    for table in ("stay", "quality"):
-        connection.executemany(f"DELETE FROM {table} WHERE owner = ?", [(owner,) for owner in sorted(gone)])  # noqa: S608
-    for one in written:
-        _keep(connection, one)
-    unused = gone - {one.owner for one in written}
+    connection.executemany("DELETE FROM stay WHERE owner = ?", [(owner,) for owner in gone])
+    connection.executemany("DELETE FROM quality WHERE owner = ?", [(owner,) for owner in gone])
+    kept = [one for one in written if one.owner is not None]
+    _bind(connection, kept)
+    connection.executemany(STAY, [row for one in kept for row in _stays(one)])
+    connection.executemany(QUALITY, [(one.owner, code, n) for one in kept for code, n in _counts(one).items()])
+    unused = set(gone) - {one.owner for one in kept}
     connection.executemany("DELETE FROM owner WHERE id = ?", [(owner,) for owner in sorted(unused)])
     connection.executemany("DELETE FROM dirty WHERE finess = ? AND alias = ?", aliases)
 
@@ -141,23 +142,25 @@ def rows_by_table(written: Sequence[Written]) -> dict[str, list[tuple[int, Row]]
     return tables
 
 
-def _keep(connection: sqlite3.Connection, one: Written) -> None:
-    if one.owner is None:
-        return
-    owner, finess = one.owner, one.person.finess
-    connection.executemany(BIND, [(finess, alias, owner) for alias in one.person.aliases])
+def _bind(connection: Database, written: Iterable[Written]) -> None:
     connection.executemany(
-        "INSERT OR REPLACE INTO stay (owner, key, finess, status, exit_year, rsa_num, reason, event_id, entry)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (owner, s.key, finess, s.status, s.exit_year, s.rsa_num, s.reason, *one.loaded.origins.get(s.key, NOWHERE))
-            for s in one.rows.stays
-        ],
+        BIND, [(one.person.finess, alias, one.owner) for one in written for alias in sorted(one.person.aliases)]
     )
-    counts: dict[str, int] = dict(one.rows.counts)
+
+
+def _stays(one: Written) -> Iterable[tuple[object, ...]]:
+    for key, stay in {stay.key: stay for stay in one.rows.stays}.items():
+        origin = one.loaded.origins.get(key, NOWHERE)
+        outcome = (stay.status, stay.exit_year, stay.rsa_num, stay.reason)
+        yield (one.owner, key, one.person.finess, *outcome, *origin)
+
+
+def _counts(one: Written) -> Mapping[str, int]:
+    counts = Counter(one.rows.counts)
     for stay in one.rows.stays:
-        for code, n in stay.counts.items():
-            counts[code] = counts.get(code, 0) + n
-    connection.executemany(
-        "INSERT INTO quality (owner, code, n) VALUES (?, ?, ?)", [(owner, code, n) for code, n in counts.items()]
-    )
+        counts.update(stay.counts)
+    return counts
+
+
+def _listed(owners: Iterable[int]) -> str:
+    return "[" + ",".join(map(str, sorted(owners))) + "]"

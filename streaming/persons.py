@@ -6,13 +6,13 @@ resources declare; computed anew for the persons concerned, so that a corrected 
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from streaming.database import Database
 from streaming.staging import flags_of
 from transformers.snds.view import PersonView, Staged
 
@@ -79,7 +79,7 @@ class Loaded:
     origins: Mapping[str, tuple[str, int]]
 
 
-def persons(connection: sqlite3.Connection, finess: str, aliases: Iterable[str]) -> list[Person]:
+def persons(connection: Database, finess: str, aliases: Iterable[str]) -> list[Person]:
     """Return the persons of these aliases, with all those that shared rows with them before.
 
     A person that split or merged comes with every part: the rows of the old ones are then replaced together.
@@ -105,7 +105,7 @@ def persons(connection: sqlite3.Connection, finess: str, aliases: Iterable[str])
 class Views:
     """Loads the views of one hospital's persons; structures are read once a batch."""
 
-    def __init__(self, connection: sqlite3.Connection, finess: str) -> None:
+    def __init__(self, connection: Database, finess: str) -> None:
         self._connection = connection
         self._finess = finess
         self._structures: dict[str, Staged | None] = {}

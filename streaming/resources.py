@@ -6,12 +6,12 @@ guard (`versions`) decides which version is current.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
+from streaming.database import Database
 from streaming.staging import STRUCTURES, Delivery, links_of
 from streaming.versions import NOTHING, History, Version, delete, receive
 
@@ -33,8 +33,8 @@ ON CONFLICT (finess, key) DO UPDATE SET type = excluded.type, top = excluded.top
     entry = excluded.entry, person = excluded.person, stay = excluded.stay, body = excluded.body
 """  # noqa: S608
 SAVE_SPARE = f"INSERT INTO spare (finess, key, {VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-DECLARE = "INSERT OR IGNORE INTO declared (finess, kind, alias, key) VALUES (?, ?, ?, ?)"
-REFER = "INSERT OR IGNORE INTO refers (finess, target, key) VALUES (?, ?, ?)"
+DECLARE = "INSERT INTO declared (finess, kind, alias, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+REFER = "INSERT INTO refers (finess, target, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 # CROSS JOIN fixes the order: SQLite would else start from every row of the hospital.
 REFERRING = """
 WITH RECURSIVE up (key) AS (
@@ -80,7 +80,7 @@ class Staged:
     dirty: set[tuple[str, str]] = field(default_factory=set)
 
 
-def stage(connection: sqlite3.Connection, deliveries: Sequence[tuple[Delivery, bool]]) -> Staged:
+def stage(connection: Database, deliveries: Sequence[tuple[Delivery, bool]]) -> Staged:
     """Stage a batch of (delivery, already seen), in order, in the caller's transaction."""
     held = _load(connection, {(d.finess, entry.key) for d, _ in deliveries for entry in d.entries})
     staged = Staged()
@@ -100,7 +100,7 @@ def stage(connection: sqlite3.Connection, deliveries: Sequence[tuple[Delivery, b
     return staged
 
 
-def persons_of_stays(connection: sqlite3.Connection, finess: str, stays: Iterable[str]) -> set[str]:
+def persons_of_stays(connection: Database, finess: str, stays: Iterable[str]) -> set[str]:
     """Return the person aliases of the Encounters that declare any of these stay aliases."""
     parameters = {"finess": finess, "stays": orjson.dumps(sorted(stays)).decode()}
     return {person for (person,) in connection.execute(PERSONS_OF_STAYS, parameters)}
@@ -117,7 +117,7 @@ def _receive(held: _Held, resource_type: str, version: Version) -> bool:
     return after is None or after.body != version.body
 
 
-def _load(connection: sqlite3.Connection, addresses: set[Address]) -> dict[Address, _Held]:
+def _load(connection: Database, addresses: set[Address]) -> dict[Address, _Held]:
     by_hospital: dict[str, list[str]] = {}
     for finess, key in addresses:
         by_hospital.setdefault(finess, []).append(key)
@@ -140,7 +140,7 @@ def _version(columns: Sequence[object]) -> Version:
     )  # fmt: skip
 
 
-def _save(connection: sqlite3.Connection, held: Mapping[Address, _Held], staged: Staged) -> None:
+def _save(connection: Database, held: Mapping[Address, _Held], staged: Staged) -> None:
     touched = {address: one for address, one in held.items() if one.touched}
     changed = {address: one for address, one in touched.items() if _changed(one)}
     loose = _loose_stays(changed)
@@ -184,7 +184,7 @@ def _columns(version: Version) -> tuple[object, ...]:
     )
 
 
-def _save_spares(connection: sqlite3.Connection, touched: Mapping[Address, _Held]) -> None:
+def _save_spares(connection: Database, touched: Mapping[Address, _Held]) -> None:
     for address, one in touched.items():
         if one.had_spares:
             connection.execute("DELETE FROM spare WHERE finess = ? AND key = ?", address)
@@ -192,7 +192,7 @@ def _save_spares(connection: sqlite3.Connection, touched: Mapping[Address, _Held
             connection.execute(SAVE_SPARE, (*address, *_columns(spare)))
 
 
-def _save_links(connection: sqlite3.Connection, changed: Mapping[Address, _Held]) -> None:
+def _save_links(connection: Database, changed: Mapping[Address, _Held]) -> None:
     known = [address for address, one in changed.items() if one.before is not None]
     connection.executemany("DELETE FROM declared WHERE finess = ? AND key = ?", known)
     connection.executemany("DELETE FROM refers WHERE finess = ? AND key = ?", known)
@@ -218,13 +218,13 @@ def _loose_stays(changed: Mapping[Address, _Held]) -> dict[str, set[str]]:
     return loose
 
 
-def _mark_stays(connection: sqlite3.Connection, loose: Mapping[str, set[str]], staged: Staged) -> None:
+def _mark_stays(connection: Database, loose: Mapping[str, set[str]], staged: Staged) -> None:
     """Mark the persons of these stays, once as the edges were and once as they are."""
     for finess, stays in loose.items():
         staged.dirty |= {(finess, person) for person in persons_of_stays(connection, finess, stays)}
 
 
-def _mark_referring(connection: sqlite3.Connection, changed: Mapping[Address, _Held], staged: Staged) -> None:
+def _mark_referring(connection: Database, changed: Mapping[Address, _Held], staged: Staged) -> None:
     """Mark the persons whose resources refer, directly or through other structures, to a changed structure."""
     structures: dict[str, list[str]] = {}
     for (finess, key), one in changed.items():
