@@ -10,18 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fhir_profiles.compiler.bindings import emit_binding
+from fhir_profiles.compiler.constraints import emit_constraints
 from fhir_profiles.compiler.library import BASE, Library
 from fhir_profiles.compiler.popular import INLINE, rank
 from fhir_profiles.compiler.primitives import CHECKS
 from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.model import MANY, Element, Structure, TypeRef, short_type, unversioned
-
-try:
-    from fhir_profiles.compiler.constraints import emit_constraints
-except ModuleNotFoundError:
-
-    def emit_constraints(*_a: object, **_k: object) -> None: ...
-
 
 # Inline tests: true when the value is wrong. Only types whose common values pass without a call are here.
 WRONG = {
@@ -232,7 +226,14 @@ class _TypeCode:
         elif member.element.binding:
             emit_binding(write, member.element.binding, member.type.code, variable=variable, raise_up=raise_up)
         if member.type.code not in CONTAINERS:
-            emit_constraints(write, member.element, self.structure, node=variable, raise_up=raise_up)
+            emit_constraints(
+                write,
+                member.element,
+                self.structure,
+                node=variable,
+                raise_up=raise_up,
+                type_code=member.type.code or None,
+            )
 
     def _primitive(self, member: Member, step: str) -> None:
         write, code = self.writer, member.type.code
@@ -262,7 +263,9 @@ class _TypeCode:
             if member.element.max_length:
                 with write.block(f"if len(v) > {int(member.element.max_length)}:"):
                     write(f"e = too_long(e, {step}, {int(member.element.max_length)})")
-            emit_constraints(write, member.element, self.structure, node="v", raise_up=f"up(e, r, {step})")
+            emit_constraints(
+                write, member.element, self.structure, node="v", raise_up=f"up(e, r, {step})", type_code=code
+            )
         if write.lines[extra:] and write.lines[-1].strip() == "pass":
             del write.lines[extra:]
 

@@ -13,13 +13,14 @@ from fhir_profiles.compiler import bound, extensions, findings, nested, primitiv
 from fhir_profiles.compiler.context import Check, CheckContext, KnownExtension
 from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.compiler.modules import Module, Modules
+from fhir_profiles.fhirpath import operations
 from fhir_profiles.terminology import Expansion
 
 ENTRY = "main"
 _PARTS = (primitives, findings, runtime, extensions, bound, nested, slices)
 _RUNTIME: Mapping[str, Any] = {
     name: value for part in _PARTS for name, value in vars(part).items() if callable(value) and name[0] != "_"
-}
+} | {"fp": operations}
 
 
 @dataclass(frozen=True, slots=True)
