@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from fhir_profiles.compiler.base_code import emit_constraints
 from fhir_profiles.compiler.bindings import emit_binding
+from fhir_profiles.compiler.constraints import emit_constraints
 from fhir_profiles.compiler.defects import defects_of
 from fhir_profiles.compiler.library import Definition, Library
 from fhir_profiles.compiler.primitives import CHECKS
@@ -19,7 +20,6 @@ from fhir_profiles.compiler.tree import Trees
 from fhir_profiles.compiler.works import Child, Key, Piece, Pieces, Planner, Work
 from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.model import Structure, short_type
-from dataclasses import replace
 
 EXPECTED_MAXIMUM = 300
 

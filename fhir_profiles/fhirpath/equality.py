@@ -32,7 +32,8 @@ def same(one: Item, other: Item) -> bool | None:
     if mine is None or theirs is None:
         return key(one) == key(other)
     if isinstance(mine, Node) or isinstance(theirs, Node):
-        return isinstance(mine, Node) and isinstance(theirs, Node) and bool(mine.json == theirs.json)
+        both = isinstance(mine, Node) and isinstance(theirs, Node)
+        return both and _frozen(getattr(mine, "json", None)) == _frozen(getattr(theirs, "json", None))
     if isinstance(mine, Moment) and isinstance(theirs, Moment):
         if (mine.kind == "time") != (theirs.kind == "time"):
             return False
