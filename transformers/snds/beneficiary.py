@@ -1,6 +1,6 @@
-"""A person's Patients and facts → who it is for the tables: pseudonyms, return codes, sex, birth, death, residence. Pure.
+"""A person's Patients and facts → who it is for the tables: pseudonyms, return codes, sex, birth, death, residence.
 
-Never: an identity; what needs one was computed before the wall and comes as facts.
+Pure. Never: an identity; what needs one was computed before the wall and comes as facts.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def beneficiary_row(
         "BEN_DCD_DTE": (death or unknown_day) if "death-date" in switches else None,
         "BEN_DCD_AME": month,
         "BEN_RES_DPT": department(person.residence.get("department")),
-        "BEN_RES_COM": insee[-3:] if "commune" in switches and len(insee) == 5 else None,  # noqa: PLR2004
+        "BEN_RES_COM": insee[-3:] if "commune" in switches and len(insee) == 5 else None,
         "BEN_TOP_CNS": 1,
         "MAX_TRT_DTD": last,
         "BEN_DTE_INS": first,
@@ -134,7 +134,7 @@ def department(pmsi: str | None) -> str | None:
     """Return the three characters of DCIR for the two of the PMSI: `75` → `075`, `2A` → `209`, `9D` → `974`."""
     if pmsi is None:
         return None
-    return DEPARTMENTS.get(pmsi) or (f"0{pmsi}" if len(pmsi) == 2 and pmsi.isdecimal() else None)  # noqa: PLR2004
+    return DEPARTMENTS.get(pmsi) or (f"0{pmsi}" if len(pmsi) == 2 and pmsi.isdecimal() else None)
 
 
 def _weight(one: Staged) -> tuple[object, ...]:

@@ -91,13 +91,13 @@ def cim10(concept: Json | None) -> Reading:
 def normal_cim10(code: str) -> str | None:
     """Return `I21.9` as `I219`, None for what has not the shape of CIM-10 (at most six characters)."""
     written = code.replace(".", "").replace(" ", "").upper()
-    return written if len(written) <= 6 and CIM10.fullmatch(written) else None  # noqa: PLR2004
+    return written if len(written) <= 6 and CIM10.fullmatch(written) else None
 
 
 @cache
 def headings() -> frozenset[str]:
     """Return the CIM-10 codes that have subdivisions."""
-    found = set()
+    found: set[str] = set()
     for line in packaged("cim10-headings.txt").splitlines():
         stem, _, rest = line.partition(" ")
         found.update(stem + end for end in rest.split(","))
@@ -142,7 +142,7 @@ def parse_ccam(text: str) -> CcamCode | None:
     if billed:
         return CcamCode(code, phase=billed[2], activity=billed[1])
     pair = tail.strip()
-    if len(pair) <= 2 and len(tail) <= 2 and pair.isdecimal():  # noqa: PLR2004
+    if len(pair) <= 2 and len(tail) <= 2 and pair.isdecimal():
         phase, activity = _pair(pair)
         return CcamCode(code, phase=phase, activity=activity)
     if len(tail) > CCAM_TAIL:
@@ -197,7 +197,7 @@ def drug(concept: Json | None) -> Drug:
         atc=atc if ATC.fullmatch(atc) else None,
         ucd=ucd13,
         cip=int(cip13) if cip13 else None,
-        cis=cis if len(cis) == 8 and cis.isdecimal() else None,  # noqa: PLR2004
+        cis=cis if len(cis) == 8 and cis.isdecimal() else None,
     )
 
 
@@ -211,9 +211,9 @@ def _presentation(code: str, prefix: str) -> str | None:
     """Return 13 digits; the 7-digit form gets its prefix and its EAN-13 key."""
     if not code.isdecimal():
         return None
-    if len(code) == 13:  # noqa: PLR2004
+    if len(code) == 13:
         return code
-    if len(code) != 7:  # noqa: PLR2004
+    if len(code) != 7:
         return None
     body = prefix + code
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(body))

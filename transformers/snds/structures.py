@@ -1,4 +1,4 @@
-"""References to Organizations and Locations → FINESS, unit code, kind of establishment. Pure, on the current structures.
+"""References to Organizations and Locations → FINESS, unit code, kind of establishment. Pure.
 
 A reference is followed through `managingOrganization` and `partOf`; what cannot be followed says nothing.
 """
@@ -23,12 +23,16 @@ CATEGORY_SYSTEM = "R66"
 
 
 class Site(NamedTuple):
-    """Where a reference leads: geographic FINESS, legal FINESS, the unit codes met on the way, the field."""
+    """Where a reference leads: geographic FINESS, legal FINESS, the unit codes met on the way, the field.
+
+    `owner` is the key of the structure that tells one unit from another: the organization of a place, else the place.
+    """
 
     geographic: str | None = None
     legal: str | None = None
     units: tuple[str, ...] = ()
     field: str | None = None
+    owner: str | None = None
 
     @property
     def known(self) -> bool:
@@ -58,8 +62,11 @@ class Structures:
 
     def _follow(self, key: str) -> Site:
         geographic = legal = field = None
+        owner = None
         units: list[str] = []
-        for resource in self._chain(key):
+        for found, resource in self._chain(key):
+            if resource.get("resourceType") == "Organization":
+                owner = owner or found
             units += identifiers(resource, UNIT)
             for identifier in resource.get("identifier", ()):
                 finess = finess_of(identifier)
@@ -70,15 +77,15 @@ class Structures:
                 else:
                     geographic = geographic or finess
             field = field or _field(resource)
-        return Site(geographic, legal, tuple(dict.fromkeys(units)), field)
+        return Site(geographic, legal, tuple(dict.fromkeys(units)), field, owner or key)
 
     def _is_legal(self, identifier: Json, finess: str) -> bool:
         kind = kind_of(identifier)
         return kind == "FINEJ" or (kind != "FINEG" and finess == self._finess)
 
-    def _chain(self, key: str | None) -> Iterator[Json]:
+    def _chain(self, start: str) -> Iterator[tuple[str, Json]]:
         """Yield the structure and those above it: a Location's own line first, then its organization's."""
-        todo = [key]
+        todo: list[str | None] = [start]
         seen: set[str] = set()
         while todo and len(seen) < HIGHEST:
             key = todo.pop(0)
@@ -86,7 +93,7 @@ class Structures:
                 continue
             seen.add(key)
             resource = self._structures[key].resource
-            yield resource
+            yield key, resource
             todo = [
                 referred(resource.get("managingOrganization"), RESOURCE),
                 *todo,

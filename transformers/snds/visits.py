@@ -76,6 +76,7 @@ class Visits:
     by_alias: Mapping[str, Visit]
     unit_by_alias: Mapping[str, str]
     unit_by_key: Mapping[str, str]
+    emergencies: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"Visits({len(self.visits)})"
@@ -95,6 +96,11 @@ class Visits:
             return self.unit_by_alias.get(alias)
         key = referred(reference, RESOURCE)
         return self.unit_by_key.get(key) if key else None
+
+    def is_emergency(self, reference: Json | None) -> bool:
+        """Say whether a reference means an emergency Encounter that shares the number of its visit."""
+        alias = referred(reference, STAY)
+        return (alias if alias is not None else referred(reference, RESOURCE)) in self.emergencies
 
 
 def class_of(encounter: Staged) -> str:
@@ -153,7 +159,7 @@ def _children(
     """Return part → (unit, root), and the `partOf` edges between an emergency visit and another one."""
     units: dict[str, tuple[str, str]] = {}
     joined: dict[str, str] = {}
-    for key, one in current.items():
+    for key in current:
         line = [above for above in _line(key, parents) if above in current]
         if not line or parents[key] != line[0] or _in_circle(key, parents):
             continue
@@ -234,6 +240,14 @@ def _index(visits: tuple[Visit, ...], current: Mapping[str, Staged], parts: Mapp
             by_key[one.key] = visit
             for alias in identifiers(one.resource, STAY):
                 by_alias[alias] = visit
+    own = {alias for visit in visits for one in visit.members for alias in (one.key, *identifiers(one.resource, STAY))}
+    emergencies = {
+        alias
+        for visit in visits
+        for one in visit.emergencies
+        for alias in (one.key, *identifiers(one.resource, STAY))
+        if alias not in own
+    }
     # what a part declares and its whole too (a shared visit number) means the whole
     unit_by_alias: dict[str, str] = {}
     unit_by_key: dict[str, str] = {}
@@ -245,4 +259,4 @@ def _index(visits: tuple[Visit, ...], current: Mapping[str, Staged], parts: Mapp
             if alias not in by_alias or unit_by_alias.get(alias, unit) != unit:
                 unit_by_alias.setdefault(alias, unit)
                 by_alias[alias] = by_key[root]
-    return Visits(visits, by_key, by_alias, unit_by_alias, unit_by_key)
+    return Visits(visits, by_key, by_alias, unit_by_alias, unit_by_key, frozenset(emergencies))

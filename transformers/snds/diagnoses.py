@@ -1,0 +1,315 @@
+"""Conditions, `Encounter.diagnosis` and Claims → DP, DR and associated diagnoses of a stay and of its units. Pure.
+
+The DP is designated by the rules of DESIGN §12, in their order, and never guessed: what they do not decide is a reason
+for quarantine. Documentary diagnoses (DAD) are left out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from transformers.contract import DpRule
+from transformers.snds.claims import Summary
+from transformers.snds.codes import Reading, cim10, headings, role
+from transformers.snds.elements import RESOURCE, codes, referred
+from transformers.snds.medical_units import Unit, longest
+from transformers.snds.view import Staged
+
+REFUTED = frozenset({"refuted", "entered-in-error"})
+PRINCIPAL_USES = ("DD", "billing")
+ASSOCIATED_USE = "CM"
+LAST = 10**6
+MOST = 99
+
+Reason = Literal[
+    "principal-diagnosis-missing", "principal-diagnosis-ambiguous", "principal-diagnosis-not-cim10"
+]  # fmt: skip
+
+
+class Coded(NamedTuple):
+    """One diagnosis as told: its role, its code, where it stands, the key of the child Encounter (None: the stay)."""
+
+    role: str
+    reading: Reading
+    order: tuple[int, str, str]
+    unit: str | None = None
+    emergency: bool = False
+    wrong_system: bool = False
+    key: str = ""
+
+
+class Named(NamedTuple):
+    """An entry of `Encounter.diagnosis`: the Condition that it names, its use and its rank."""
+
+    condition: str
+    use: str
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StayDiagnoses:
+    """The diagnoses of a stay. `designated` is the place of the unit that gave the DP, `rule` is `FLG_DGN_RUL`."""
+
+    principal: str
+    related: str | None
+    rule: str
+    designated: int
+    unit_principal: tuple[str, ...]
+    unit_related: tuple[str | None, ...]
+    associated: tuple[tuple[str, ...], ...]
+    inherited: bool
+    headings: int
+    refused: int
+    wrong_system: bool
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def all_codes(self) -> Iterator[str]:
+        """Yield every code in every position."""
+        yield self.principal
+        yield from self.unit_principal
+        for codes_of_unit in self.associated:
+            yield from codes_of_unit
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Sources:
+    """Everything that says something of a stay's diagnoses. `whole` are the stay's Claims, latest first."""
+
+    coded: Sequence[Coded]
+    root_names: Sequence[Named]
+    unit_names: Mapping[str, Sequence[Named]]
+    whole: Sequence[Summary]
+
+    def __repr__(self) -> str:
+        return f"Sources({len(self.coded)} Conditions)"
+
+
+def is_current(condition: Staged) -> bool:
+    """Say whether a Condition stands: neither refuted nor entered in error."""
+    return codes(condition.resource.get("verificationStatus")).isdisjoint(REFUTED)
+
+
+def names(encounter: Staged) -> list[Named]:
+    """Return what `Encounter.diagnosis` names."""
+    found = []
+    for one in encounter.resource.get("diagnosis", ()):
+        key = referred(one.get("condition"), RESOURCE)
+        if key is not None:
+            uses = codes(one.get("use"))
+            use = next((use for use in (*PRINCIPAL_USES, ASSOCIATED_USE) if use in uses), "")
+            found.append(Named(key, use, one.get("rank")))
+    return found
+
+
+def coded(condition: Staged, *, unit: str | None, emergency: bool, rank: int | None) -> Coded:
+    """Return what a Condition says; its role is "" when it has no PMSI category."""
+    resource = condition.resource
+    said = role(resource.get("category"))
+    reading = cim10(resource.get("code"))
+    wrong = said.wrong_system or reading.wrong_system or "code-system" in condition.flags
+    order = (rank or LAST, str(resource.get("recordedDate", "")), reading.code or "")
+    return Coded(said.code or "", reading, order, unit, emergency, wrong, condition.key)
+
+
+def stay_diagnoses(
+    sources: Sources, units: Sequence[Unit], *, dp_rule: DpRule, known: Callable[[str], bool] | None = None
+) -> StayDiagnoses | Reason:
+    """Return the diagnoses of a stay, or the reason why it has none. `known` checks a loaded nomenclature."""
+    gathered = _Gathered(sources, units, known)
+    found = gathered.principal(dp_rule)
+    if isinstance(found, str):
+        return found
+    principal, rule = found
+    own = gathered.unit_principals()
+    designated, inherits = _designated(principal, own, units)
+    unit_principal = tuple(principal if place in inherits or code is None else code for place, code in enumerate(own))
+    associated = gathered.associated(unit_principal, designated)
+    related, dropped = gathered.related(unit_principal, designated)
+    over = sum(max(len(one) - MOST, 0) for one in associated)
+    associated = tuple(one[:MOST] for one in associated)
+    written = {principal, *unit_principal, *filter(None, related), *(code for one in associated for code in one)}
+    counts = Counter({"related-diagnosis-dropped": dropped, "diagnoses-over-limit": over})
+    return StayDiagnoses(
+        principal=principal,
+        related=related[designated],
+        rule=rule,
+        designated=designated,
+        unit_principal=unit_principal,
+        unit_related=related,
+        associated=associated,
+        inherited=len(units) > 1 and (None in own or bool(inherits)),
+        headings=len(written & headings()),
+        refused=gathered.refused,
+        wrong_system=gathered.wrong_system,
+        counts={name: number for name, number in counts.items() if number},
+    )
+
+
+def _designated(principal: str, own: Sequence[str | None], units: Sequence[Unit]) -> tuple[int, frozenset[int]]:
+    """Return SEQ_RUM as a place, and the places that take the stay's DP: those without, or the longest by default."""
+    equal = [place for place, code in enumerate(own) if code == principal]
+    without = frozenset(place for place, code in enumerate(own) if code is None)
+    if equal:
+        return longest(units, equal), without
+    if without:
+        return longest(units, without), without
+    chosen = longest(units, range(len(units)))
+    return chosen, frozenset((chosen,))
+
+
+class _Gathered:
+    """The diagnoses by role and place, with what was refused; built once a stay."""
+
+    def __init__(self, sources: Sources, units: Sequence[Unit], known: Callable[[str], bool] | None) -> None:
+        self._sources = sources
+        self._units = units
+        self._known = known
+        self._place = {key: place for place, unit in enumerate(units) for key in unit.keys}
+        self._by_key = {one.key: one for one in sources.coded}
+        self.refused = 0
+        self.wrong_system = False
+        self._told: dict[tuple[str, int | None], list[tuple[tuple[int, str, str], str | None]]] = {}
+        for one in sources.coded:
+            if one.role and not (one.emergency and one.role in ("DP", "DR")):
+                self._tell(one.role, self._where(one.unit), one.order, one.reading, wrong=one.wrong_system)
+        for summary, place in self._summaries():
+            for diagnosis in summary.diagnoses:
+                order = (diagnosis.rank, "", diagnosis.reading.code or "")
+                self._tell(diagnosis.role, place, order, diagnosis.reading, wrong=diagnosis.wrong_system)
+        for told in self._told.values():
+            told.sort(key=lambda one: (one[0], one[1] or ""))
+
+    def principal(self, dp_rule: DpRule) -> tuple[str, str] | Reason:
+        """Return the DP of the stay and `FLG_DGN_RUL`, or a reason."""
+        unreadable = False
+        for rule, candidates in (
+            ("0", self._claimed()),
+            ("1", self._named(self._sources.root_names)),
+            ("0", self._codes("DP", None)),
+        ):
+            readable = {code for code in candidates if code is not None}
+            unreadable = unreadable or (bool(candidates) and not readable)
+            if len(readable) == 1:
+                return readable.pop(), rule
+            if readable:
+                return "principal-diagnosis-ambiguous"
+        if unreadable:
+            return "principal-diagnosis-not-cim10"
+        own = self.unit_principals()
+        among = [place for place, code in enumerate(own) if code is not None]
+        if not among:
+            bad = any(self._codes("DP", place) for place in range(len(self._units)))
+            return "principal-diagnosis-not-cim10" if bad else "principal-diagnosis-missing"
+        if len({own[place] for place in among}) == 1:
+            return str(own[among[0]]), "2"
+        if dp_rule == "longest-unit":
+            return str(own[longest(self._units, among)]), "3"
+        return "principal-diagnosis-ambiguous"
+
+    def unit_principals(self) -> list[str | None]:
+        """Return the DP that each unit was given: of its Claim or Condition, else named by its Encounter."""
+        found: list[str | None] = []
+        for place, unit in enumerate(self._units):
+            own = [code for code in self._codes("DP", place) if code is not None]
+            named = [name for key in sorted(unit.keys) for name in self._sources.unit_names.get(key, ())]
+            own += [code for code in self._named(named) if code is not None] if not own else []
+            found.append(own[0] if own else None)
+        return found
+
+    def associated(self, unit_principal: Sequence[str], designated: int) -> tuple[tuple[str, ...], ...]:
+        """Return the associated diagnoses of each unit, without repetition; the stay's go to its DP's unit."""
+        found = [list(dict.fromkeys(filter(None, self._codes("DA", place)))) for place in range(len(self._units))]
+        held = {code for one in found for code in one}
+        for code in dict.fromkeys(filter(None, self._codes("DA", None))):
+            if code not in held:
+                found[designated].append(code)
+        return tuple(
+            tuple(code for code in listed if code != unit_principal[place]) for place, listed in enumerate(found)
+        )
+
+    def related(self, unit_principal: Sequence[str], designated: int) -> tuple[tuple[str | None, ...], int]:
+        """Return the related diagnosis of each unit, and how many were dropped because the DP is no Z code."""
+        found: list[str | None] = []
+        dropped = 0
+        for place, principal in enumerate(unit_principal):
+            told = list(filter(None, self._codes("DR", place)))
+            if place == designated:
+                told = [*filter(None, self._codes("DR", None)), *told]
+            if principal.startswith("Z"):
+                found.append(told[0] if told else None)
+            else:
+                dropped += len(set(told))
+                found.append(None)
+        return tuple(found), dropped
+
+    def _where(self, unit: str | None) -> int | None:
+        return self._place.get(unit) if unit is not None else None
+
+    def _summaries(self) -> Iterator[tuple[Summary, int | None]]:
+        yield from ((summary, None) for summary in self._sources.whole[:1])
+        yield from ((unit.summary, place) for place, unit in enumerate(self._units) if unit.summary is not None)
+
+    def _tell(
+        self, told_role: str, place: int | None, order: tuple[int, str, str], reading: Reading, *, wrong: bool
+    ) -> None:
+        if told_role == "DAD":
+            return
+        code = self._checked(reading)
+        self.wrong_system = self.wrong_system or (wrong and code is not None)
+        self.refused += code is None
+        self._told.setdefault((told_role, place), []).append((order, code))
+
+    def _checked(self, reading: Reading) -> str | None:
+        code = reading.code
+        return code if code is None or self._known is None or self._known(code) else None
+
+    def _codes(self, told_role: str, place: int | None) -> list[str | None]:
+        listed = [code for _, code in self._told.get((told_role, place), ())]
+        if told_role == "DA" and place is None:
+            listed += self._named_associated(self._sources.root_names)
+        return listed
+
+    def _claimed(self) -> list[str | None]:
+        """Return the DP of the stay's latest Claim."""
+        for summary in self._sources.whole[:1]:
+            return [self._checked(one.reading) for one in summary.diagnoses if one.role == "DP"]
+        return []
+
+    def _named(self, listed: Iterable[Named]) -> list[str | None]:
+        """Return the codes that a first rank names, by use DD, else billing; one entry alone needs no rank."""
+        listed = list(listed)
+        for use in PRINCIPAL_USES:
+            ones = [one for one in listed if one.use == use]
+            first = [one for one in ones if one.rank == 1] or ([ones[0]] if len(ones) == 1 else [])
+            found = [self._by_key[one.condition] for one in first if one.condition in self._by_key]
+            if found:
+                return [self._checked(one.reading) for one in found]
+        return []
+
+    def _named_associated(self, listed: Sequence[Named]) -> list[str | None]:
+        """Return comorbidities, and principal uses of a later rank, of Conditions without a PMSI category."""
+        found: list[str | None] = []
+        for one in sorted(listed, key=lambda name: name.rank or LAST):
+            later = one.use in PRINCIPAL_USES and (one.rank or 0) > 1
+            condition = self._by_key.get(one.condition)
+            if condition is not None and not condition.role and (later or one.use == ASSOCIATED_USE):
+                found.append(self._checked(condition.reading))
+        return found
+
+
+def principal_told(listed: Iterable[Coded], named: Iterable[Named]) -> bool:
+    """Say whether a visit has a principal diagnosis at all, whatever becomes of it."""
+    coded_ones = list(listed)
+    if any(one.role == "DP" and not one.emergency for one in coded_ones):
+        return True
+    readable = {one.key for one in coded_ones if one.reading.code is not None}
+    return any(name.use in PRINCIPAL_USES and name.rank in (1, None) and name.condition in readable for name in named)
+
+
+def ranks(listed: Iterable[Named]) -> dict[str, int]:
+    """Return the rank of each named Condition."""
+    return {one.condition: one.rank for one in listed if one.rank is not None}
