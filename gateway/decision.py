@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from fhir_profiles.bundle import parse
-from fhir_profiles.errors import Forbidden, Invalid, Refused
+from fhir_profiles.errors import Forbidden, Invalid, Refused, TooLarge
 from fhir_profiles.french.finess import foreign_providers
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.positions import with_positions
@@ -21,7 +21,7 @@ from fhir_profiles.values import ParsedBundle, RawBundle, Verdict
 from gateway.exchange import Target
 from gateway.house import Yardstick
 from streaming.broker import Counts
-from streaming.event import Event, event_of
+from streaming.event import MAX_EVENT_BYTES, Event, event_of
 from transformers.contract import Contract
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.scrub import scrub
@@ -116,6 +116,8 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
             )
             for bundle in scrubbed.bundles
         )
+        if any(len(event.value) > MAX_EVENT_BYTES for event in events):
+            raise TooLarge(issue("event-too-large", limit=str(MAX_EVENT_BYTES)))
     return Decision(
         Counts(contract.finess, received=total, refused=len(refused), published=total - len(refused)),
         parsed.kind,

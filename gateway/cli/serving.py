@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhir_profiles.errors import Misconfigured
-from gateway.cli.diagnosis import read_configuration
+from gateway.cli.diagnosis import KEYS, read_configuration
 from gateway.connections import kafka_connection
 from gateway.settings import Settings, load_settings
+from transformers.deidentify.keys import LEDGER, load_table_keys, read_key
 
 if TYPE_CHECKING:
     from gateway.house import House
@@ -43,7 +44,7 @@ def serve(data_dir: Path, *, host: str | None, port: int | None, workers: int | 
 
 
 def _supervised(settings: Settings) -> int:
-    from gateway import house, logs, server, serving, supervised
+    from gateway import audit, audit_check, house, logs, server, serving, supervised
 
     logs.configure(settings.log_level, process="supervisor")
     supervised.forbid_core_dumps()
@@ -54,6 +55,8 @@ def _supervised(settings: Settings) -> int:
         raise Misconfigured("port-taken", f"port {settings.port}: {failure.strerror}") from None
     with listener:
         loaded = house.load(settings)
+        ledger = read_key(settings.data_dir / KEYS / LEDGER)
+        audit_check.begin(settings.data_dir, audit.audit_digest(ledger), days=settings.audit_retention_days)
         children = [
             server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listener, f"worker-{n}")))
             for n in range(1, settings.workers + 1)
@@ -74,12 +77,11 @@ def run_tables(data_dir: Path) -> int:
     from gateway import access, logs
     from streaming.conversion import Rules
     from streaming.factory import open_writer
-    from transformers.deidentify.keys import load_table_keys
 
     settings = load_settings(data_dir, os.environ)
     logs.configure(settings.log_level, process="table-writer")
     contracts = access.Access(data_dir)
-    rules = Rules(contracts=contracts.contract, pseudonyms=load_table_keys(data_dir / access.KEYS))
+    rules = Rules(contracts=contracts.contract, pseudonyms=load_table_keys(data_dir / KEYS))
     kafka = kafka_connection(settings) if settings.broker == "kafka" else None
     stop = threading.Event()
     for number in STOP:
