@@ -21,12 +21,14 @@ ABSTRACT = ("Resource", "DomainResource")
 class Plan:
     """`keys` in the order of the checks; errors of those in `reported` are warnings.
 
-    `objections` are what is wrong with the declared profiles themselves, placed below the resource.
+    `objections` are what is wrong with the declared profiles themselves, placed below the resource. `covered` are
+    the keys and those that they derive from.
     """
 
     keys: tuple[str, ...]
     reported: frozenset[str] = frozenset()
     objections: tuple[Issue, ...] = ()
+    covered: tuple[str, ...] = ()
 
 
 class Planner:
@@ -67,7 +69,9 @@ class Planner:
         if french is not None and (default := self._of_same_version(french, keys)) not in keys:
             keys.append(default)
             reported = frozenset({default}) if self._french_profiles == "report" else reported
-        return Plan(tuple(dict.fromkeys(keys)), reported, tuple(objections))
+        distinct = tuple(dict.fromkeys(keys))
+        covered = tuple(dict.fromkeys(above for key in distinct for above in profiles.lineage(key)))
+        return Plan(distinct, reported, tuple(objections), covered)
 
     def _unknown(self, canonical: str, place: str) -> Issue:
         url, bar, _version = canonical.partition("|")

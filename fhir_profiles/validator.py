@@ -95,7 +95,7 @@ class _Run:
         checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
         planned = zip(checked, plans, strict=True)
-        self.shared.planned = frozenset((id(resource), key) for (_, resource), plan in planned for key in plan.keys)
+        self.shared.planned = frozenset((id(resource), key) for (_, resource), plan in planned for key in plan.covered)
         self._bundle()
         for number, found in check_entries(self.parsed):
             self.of_entry[number].append(found)

@@ -73,7 +73,7 @@ def _unknown(url: str, *, modifier: bool) -> Finding | None:
     if ":" not in url:
         return None
     if modifier:
-        return Finding("modifier-extension-unknown", quote=quotable("uri", url))
+        return Finding("extension-modifier-unknown", quote=quotable("uri", url))
     if url.startswith(HL7):
         return Finding("extension-unknown-hl7", quote=quotable("uri", url))
     return Finding("extension-unknown", quote=quotable("uri", url))

@@ -107,6 +107,16 @@ class Compiled:
         """Return the constrained type of every definition by key."""
         return {key: short_type(str(one.raw["type"])) for key, one in self._definitions.items()}
 
+    def bases(self) -> Mapping[str, str]:
+        """Return, by key, the key of the profile that a profile derives from."""
+        found: dict[str, str] = {}
+        for key, one in self._definitions.items():
+            base = one.raw.get("baseDefinition")
+            above = self._library.definition(str(base), scope=one.package) if base else None
+            if above is not None:
+                found[key] = above.key
+        return found
+
     def packages(self) -> Mapping[str, str]:
         """Return the package of every definition by key."""
         return {key: one.package for key, one in self._definitions.items()}

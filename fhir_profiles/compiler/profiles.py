@@ -39,6 +39,7 @@ class Profiles:
         self._engine = Engine(modules)
         self._types = modules.types()
         self._scopes = modules.packages()
+        self._bases = modules.bases()
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`; an unknown version of a known url gives None."""
@@ -51,6 +52,13 @@ class Profiles:
     def type_of(self, key: str) -> str:
         """Return the type that a profile constrains."""
         return self._types[key]
+
+    def lineage(self, key: str) -> tuple[str, ...]:
+        """Return a profile and those that it derives from: who conforms to it conforms to them."""
+        found = [key]
+        while (above := self._bases.get(found[-1])) is not None and above not in found:
+            found.append(above)
+        return tuple(found)
 
     def canonicals(self) -> Sequence[str]:
         """Return the key of every loaded StructureDefinition."""

@@ -21,13 +21,10 @@ def like(value: Any, pattern: Any) -> bool:  # noqa: ANN401 — any JSON values
     if type(pattern) is dict:
         if type(value) is not dict:
             return False
-        for key, wanted in pattern.items():
-            if key not in value or not like(value[key], wanted):
-                return False
-        return True
+        return all(key in value and like(value[key], wanted) for key, wanted in pattern.items())
     if type(pattern) is list:
         return type(value) is list and all(any(like(one, wanted) for one in value) for wanted in pattern)
-    return bool(value == pattern) and type(value) is not bool or value is pattern
+    return value is pattern or (type(value) is not bool and bool(value == pattern))
 
 
 def picked(value: Any, steps: Steps, x: CheckContext) -> list[Any]:  # noqa: ANN401 — any JSON value
@@ -56,6 +53,9 @@ def _special(value: Any, step: tuple[str, Any], x: CheckContext) -> list[Any]:  
         return [] if target is None else [target]
     if type(value) is not dict:
         return [value] if kind == "type" else []
+    if kind == "many":
+        listed = value.get(what)
+        return listed if type(listed) is list else []
     if kind == "extension":
         listed = value.get("extension")
         items = listed if type(listed) is list else []

@@ -33,11 +33,11 @@ class Test:
         return repr((self.kind, self.steps, self.value))
 
 
-def tests_of(trees: Trees, owner: Node, piece: Node, discriminators: tuple[Discriminator, ...]) -> list[Test] | None:
+def tests_of(trees: Trees, piece: Node, discriminators: tuple[Discriminator, ...]) -> list[Test] | None:
     """Return the tests of a slice; None when one of its discriminators cannot be read."""
     found: list[Test] = []
     for one in discriminators:
-        tests = _of_discriminator(trees, owner, piece, one)
+        tests = _of_discriminator(trees, piece, one)
         if tests is None:
             return None
         found += tests
@@ -47,13 +47,13 @@ def tests_of(trees: Trees, owner: Node, piece: Node, discriminators: tuple[Discr
 def extra_tests(trees: Trees, piece: Node) -> list[Test]:
     """Return what the children of a slice fix: tells slices apart that share their discriminator values."""
     found: list[Test] = []
-    for name, child in piece.children.items():
+    for child in piece.children.values():
         if child.element.fixed or child.element.pattern:
-            found += list(_required(trees, child, (name,)))
+            found += list(_required(trees, child, (step_to(child),)))
     return found
 
 
-def _of_discriminator(trees: Trees, owner: Node, piece: Node, one: Discriminator) -> list[Test] | None:
+def _of_discriminator(trees: Trees, piece: Node, one: Discriminator) -> list[Test] | None:
     parts = _parts(one.path)
     if parts is None:
         return None
@@ -124,7 +124,7 @@ def _walk(trees: Trees, piece: Node, parts: list[re.Match[str]]) -> tuple[tuple[
                 if below is not None:
                     steps.append(("choice", name))
             else:
-                steps.append(name)
+                steps.append(step_to(below))
             node = below
     return tuple(steps), node
 
@@ -152,8 +152,7 @@ def _required(trees: Trees, node: Node, steps: tuple[Step, ...], *, depth: int =
     if depth > DEEPEST:
         return
     for one in node.children.values():
-        step: Step = ("choice", one.element.name[:-3]) if one.element.is_choice else one.element.name
-        yield from _required(trees, one, (*steps, step), depth=depth + 1)
+        yield from _required(trees, one, (*steps, step_to(one)), depth=depth + 1)
     if not node.children and (profile := _type_profile(trees, node)) is not None:
         yield from _required(trees, profile, steps, depth=depth + 1)
 
@@ -193,6 +192,15 @@ def _profile_test(node: Node, steps: tuple[Step, ...], *, resolved: bool) -> lis
     kinds = node.element.types
     urls = [url for kind in kinds for url in (kind.targets if resolved else kind.profiles)]
     return [Test("profile", steps, tuple((node.scope, url) for url in urls))] if urls else None
+
+
+def step_to(node: Node) -> Step:
+    """Return the step to a child: its name; `many` where JSON has an array."""
+    element = node.element
+    if element.is_choice:
+        return ("choice", element.name[:-3])
+    maximum = element.base_maximum if element.base_maximum is not None else element.maximum
+    return ("many", element.name) if maximum > 1 else element.name
 
 
 def key_of_choice(stem: str, kind: TypeRef) -> str:

@@ -246,7 +246,7 @@ class Planner:
         listed: list[Piece] = []
         complete = True
         for name, node in owner.slices.items():
-            tests = tests_of(self.trees, owner, node, slicing.discriminators)
+            tests = tests_of(self.trees, node, slicing.discriminators)
             if tests is None:
                 complete = False
                 self.not_checked.append((node.element.id, "the discriminator fixes no value"))

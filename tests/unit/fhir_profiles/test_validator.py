@@ -20,7 +20,13 @@ from tests.support.posted import body, bundle, observation, patient, put
 
 LIMITS = Limits()
 FR_CORE = "https://hl7.fr/ig/fhir/core/StructureDefinition/"
-ALLERGY = {"resourceType": "AllergyIntolerance", "id": "a", "patient": {"reference": "Patient/p1"}}
+ACTIVE = {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}
+ALLERGY = {
+    "resourceType": "AllergyIntolerance",
+    "id": "a",
+    "clinicalStatus": {"coding": [ACTIVE]},
+    "patient": {"reference": "Patient/p1"},
+}
 
 
 @pytest.fixture(scope="module")
