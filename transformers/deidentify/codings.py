@@ -1,0 +1,73 @@
+"""Coding → system, version and code under a listed system, else a keyed hash of the code (rules.toml, [systems]).
+
+A code that has not the shape of its system, or stands in no published list of it, is hashed like any other.
+Displays and texts are never read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from transformers.deidentify.elements import Elements
+from transformers.deidentify.pseudonyms import HospitalKey
+from transformers.deidentify.rulebook import SHAPES, Systems
+
+LOCAL = "urn:snds-gateway:local"
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}|http://snomed\.info/sct/[0-9]{6,18}/version/[0-9]{8}", re.ASCII)
+AGREED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,31}", re.ASCII)
+LONGEST = 64
+REMEMBERED = 1 << 16
+
+Test = Callable[[str], object]
+Coding = dict[str, str]
+
+
+class CodeBook:
+    """The systems of the rules and of one contract, with a bounded memory of the codings that were kept."""
+
+    __slots__ = ("_kept", "_tests")
+
+    def __init__(self, systems: Systems, elements: Elements, agreed: tuple[str, ...] = ()) -> None:
+        self._tests = _tests(systems, elements, agreed)
+        self._kept: dict[tuple[str | None, str | None, str], Coding] = {}
+
+    def keeps(self, system: str, code: str) -> bool:
+        """Say whether a code leaves in clear under a system."""
+        test = self._tests.get(system)
+        return test is not None and len(code) <= LONGEST and bool(test(code))
+
+    def coding(self, value: Mapping[str, Any], hospital: HospitalKey) -> Coding | None:
+        """Return what a Coding becomes; None when it has no code."""
+        code, system, version = value.get("code"), value.get("system"), value.get("version")
+        if type(code) is not str:
+            return None
+        if type(system) is not str:
+            system = None
+        if type(version) is not str:
+            version = None
+        made = self._kept.get((system, version, code))
+        if made is not None:
+            return made
+        return self._decide(system, version, code, hospital)
+
+    def _decide(self, system: str | None, version: str | None, code: str, hospital: HospitalKey) -> Coding:
+        if system is None or not self.keeps(system, code):
+            return {"system": LOCAL, "code": hospital.code(system or "", code)}
+        made = {"system": system, "code": code}
+        if version is not None and VERSION.fullmatch(version):
+            made["version"] = version
+        if len(self._kept) < REMEMBERED:
+            self._kept[system, version, code] = made
+        return made
+
+
+def _tests(systems: Systems, elements: Elements, agreed: tuple[str, ...]) -> dict[str, Test]:
+    tests: dict[str, Test] = dict.fromkeys(agreed, AGREED.fullmatch)
+    for url, codes in elements.published.items():
+        if url.startswith(systems.publishers):
+            tests[url] = codes.__contains__
+    tests |= {url: SHAPES[shape].fullmatch for url, shape in systems.shapes.items()}
+    tests |= {url: codes.__contains__ for url, codes in systems.lists.items()}
+    return {url: test for url, test in tests.items() if url not in systems.never}

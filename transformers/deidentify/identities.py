@@ -1,0 +1,160 @@
+"""Entries → who they are: the key of each resource, the aliases of persons and stays, what cannot be known.
+
+In: parsed entries, identities in clear. Out: `Known` (keyed hashes) and the identifiers that leave. Promise: P15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from fhir_profiles.french.identifiers import FINESS, FR_V2_0203, finess_of, kind_of
+from fhir_profiles.values import Entry
+from transformers.deidentify.aliases import (
+    Parts,
+    business_parts,
+    identifiers,
+    names_test_identity,
+    person_alias,
+    stay_alias,
+    system_of,
+    value_of,
+)
+from transformers.deidentify.scene import GATEWAY, PERSON, RESOURCE, STAY, Known, Scene, searched_alias
+
+Json = Mapping[str, Any]
+
+IDENTIFIED = frozenset({"Patient", "Coverage", "Encounter"})
+NO_IDENTITY = "no-stable-identity"
+TEST_IDENTITY = "test-identity"
+
+
+def identify(entry: Entry, scene: Scene) -> Known | str:
+    """Return who the entry is, or the code of the issue that refuses it. `entry.resource` is there."""
+    resource = entry.resource or {}
+    listed = identifiers(resource)
+    if entry.type in IDENTIFIED and not scene.contract.test and names_test_identity(listed):
+        return TEST_IDENTITY
+    if entry.type == "Patient":
+        return _person(entry, listed, scene)
+    if entry.type == "Encounter":
+        return _stay(entry, listed, scene)
+    key, unstable = _key(entry, _business(entry, listed, scene), scene)
+    return Known(entry.type, key, unstable=unstable)
+
+
+def deleted(entry: Entry, scene: Scene) -> Known | str:
+    """Return who a DELETE removes."""
+    parts = _business(entry, [], scene)
+    if entry.id is None and not parts:
+        return NO_IDENTITY
+    key, unstable = _key(entry, parts, scene)
+    return Known(entry.type, key, unstable=unstable)
+
+
+def register(known: Known, entry: Entry, scene: Scene) -> None:
+    """Make a resource of the bundle known by its urls and business identifiers."""
+    if entry.full_url is not None:
+        scene.by_url[entry.full_url] = known
+    if entry.id is not None:
+        scene.by_url[f"{entry.type}/{entry.id}"] = known
+    for parts in _business(entry, identifiers(entry.resource or {}), scene):
+        scene.by_identifier.setdefault(parts, known)
+
+
+def leaving(known: Known, resource: Json, scene: Scene) -> list[dict[str, Any]]:
+    """Return the identifiers that a resource leaves with: its key first, then aliases, IPP, FINESS, unit."""
+    made: list[dict[str, Any]] = [{"system": RESOURCE, "value": known.key}]
+    if known.type == "Patient":
+        made += [{"system": PERSON, "value": alias} for alias in known.aliases]
+        made += [{"system": f"{GATEWAY}ipp", "value": value} for value in _ipps(resource, scene)]
+    elif known.type == "Encounter":
+        made += [{"system": STAY, "value": alias} for alias in known.aliases]
+    elif known.type in ("Organization", "Location"):
+        made += _structure_identifiers(resource, scene)
+    return made
+
+
+def _person(entry: Entry, listed: list[dict[str, Any]], scene: Scene) -> Known | str:
+    declared = {parts for one in listed if (parts := person_alias(one, declared=True)) is not None}
+    searched = searched_alias("Patient", entry.conditional) if entry.conditional else None
+    if searched is not None:
+        declared.add(searched)
+    ordered = sorted(declared, key=lambda parts: (parts[0] == "ins", parts))
+    aliases = [scene.hospital.person(*parts) for parts in ordered]
+    if entry.id is not None:
+        aliases.insert(0, scene.rest_alias("Patient", entry.id))
+        return Known("Patient", scene.key("Patient", entry.id), _unique(aliases))
+    if not ordered:
+        return NO_IDENTITY
+    key, _ = _key(entry, [_as_business("Patient", ordered[0], scene)], scene)
+    return Known("Patient", key, _unique(aliases))
+
+
+def _stay(entry: Entry, listed: list[dict[str, Any]], scene: Scene) -> Known:
+    declared = {parts for one in listed if (parts := stay_alias(one)) is not None}
+    searched = searched_alias("Encounter", entry.conditional) if entry.conditional else None
+    if searched is not None:
+        declared.add(searched)
+    ordered = sorted(declared, key=lambda parts: (parts[0] == "mn", parts))
+    aliases = [scene.hospital.stay(*parts) for parts in ordered]
+    key, unstable = _key(entry, _business(entry, listed, scene), scene)
+    if entry.id is not None:
+        aliases.insert(0, scene.rest_alias("Encounter", entry.id))
+    return Known("Encounter", key, _unique(aliases) or (scene.hospital.stay("resource", key),), unstable)
+
+
+def _as_business(type_name: str, parts: Parts, scene: Scene) -> Parts:
+    return business_parts(type_name, parts[1], parts[2], source=scene.source) if parts[0] != "ins" else parts
+
+
+def _business(entry: Entry, listed: Iterable[Json], scene: Scene) -> list[Parts]:
+    """Return the business identifiers of an entry, that of its conditional url among them, smallest first."""
+    pairs = {(system_of(one.get("system")), value_of(one.get("value"))) for one in listed}
+    if entry.conditional:
+        searched = searched_alias(entry.type, entry.conditional)
+        if searched is not None:
+            pairs.add((searched[1], searched[2]))
+    return sorted(business_parts(entry.type, system, value, source=scene.source) for system, value in pairs if value)
+
+
+def _key(entry: Entry, parts: list[Parts], scene: Scene) -> tuple[str, bool]:
+    """Return the key of a resource, and whether it is known by its fullUrl or content only."""
+    if entry.id is not None:
+        return scene.key(entry.type, entry.id), False
+    if parts:
+        return scene.hospital.resource(*parts[0]), False
+    if entry.full_url is not None:
+        return scene.hospital.resource("url", scene.source, entry.type, entry.full_url), True
+    content = orjson.dumps(entry.resource, option=orjson.OPT_SORT_KEYS).decode()
+    return scene.hospital.resource("content", scene.source, entry.type, content), True
+
+
+def _ipps(resource: Json, scene: Scene) -> list[str]:
+    found = {
+        (system_of(one.get("system")), value_of(one.get("value")))
+        for one in identifiers(resource)
+        if kind_of(one) == "PI"
+    }
+    return [scene.hospital.ipp(system, value) for system, value in sorted(found) if value]
+
+
+def _structure_identifiers(resource: Json, scene: Scene) -> list[dict[str, Any]]:
+    """Return FINESS numbers in clear (hospitals are not persons), and the unit when the contract knows it."""
+    made: list[dict[str, Any]] = []
+    for one in identifiers(resource):
+        finess, kind = finess_of(one), kind_of(one)
+        if finess is not None and finess.isascii() and finess.isalnum() and finess[2:].isdigit():
+            coded = {"type": {"coding": [{"system": FR_V2_0203, "code": kind}]}} if kind in ("FINEJ", "FINEG") else {}
+            made.append({"system": FINESS, "value": finess} | coded)
+            continue
+        value = value_of(one.get("value"))
+        if value in scene.contract.units:
+            made.append({"system": f"{GATEWAY}unit", "value": value})
+    return made
+
+
+def _unique(aliases: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(aliases))

@@ -1,0 +1,159 @@
+"""Leaf actions of the rules: (value, scene) → what leaves, or None. A value of another type or shape never leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from transformers.deidentify.scene import Scene
+
+Action = Callable[[Any, Scene], Any]
+
+DATE = re.compile(r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?", re.ASCII)
+INSTANT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(?::[0-9]{2}(?:\.[0-9]{1,30})?)?(Z|[+-][0-9]{2}:[0-9]{2})?",
+    re.ASCII,
+)
+COUNTER = re.compile(r"[0-9]{1,18}", re.ASCII)
+DIGITS = re.compile(r"[0-9]{1,6}", re.ASCII)
+MODE = re.compile(r"([0-9NO])(?:\s?([1-8RUV])(?![0-9A-Za-z]))?(?![0-9A-Za-z])", re.ASCII)
+MODE_PAIR = re.compile(r"([0-9])([1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
+REMEMBERED = 1 << 15
+
+_dates: dict[str, str] = {}
+
+
+def boolean(value: object, scene: Scene) -> bool | None:  # noqa: ARG001 — every action has this signature
+    """Keep true and false."""
+    return value if value is True or value is False else None
+
+
+def number(value: object, scene: Scene) -> int | float | None:  # noqa: ARG001
+    """Keep a number."""
+    return value if type(value) is float or type(value) is int else None
+
+
+def one_of(codes: frozenset[str]) -> Action:
+    """Keep a code of a closed list."""
+    own = {code: code for code in codes}
+    get = own.get
+
+    def closed(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+        return get(value) if type(value) is str else None
+
+    return closed
+
+
+def minute(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Keep a date; cut an instant to the minute, with its offset."""
+    if type(value) is not str:
+        return None
+    found = INSTANT.fullmatch(value)
+    if found is not None:
+        return f"{found[1]}:00{found[2] or ''}"
+    return value if DATE.fullmatch(value) else None
+
+
+def day(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Cut a date or instant to the day."""
+    if type(value) is str and (DATE.fullmatch(value) or INSTANT.fullmatch(value)):
+        return value[:10]
+    return None
+
+
+def month(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Cut a date to year and month."""
+    return value[:7] if type(value) is str and DATE.fullmatch(value) else None
+
+
+def stamp(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Keep an instant whole."""
+    return value if type(value) is str and INSTANT.fullmatch(value) else None
+
+
+def counter(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Keep a version number."""
+    return value if type(value) is str and COUNTER.fullmatch(value) else None
+
+
+def digits(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Keep a string of at most six digits."""
+    return value if type(value) is str and DIGITS.fullmatch(value) else None
+
+
+def mode(value: object, scene: Scene) -> str | None:  # noqa: ARG001
+    """Cut a PMSI entry or exit mode to its leading code: `8 Domicile` → `8`, `8 5` → `8 5`, `85` → `85`."""
+    if type(value) is not str:
+        return None
+    text = value.strip()
+    found = MODE_PAIR.match(text) or MODE.match(text)
+    return found[0] if found else None
+
+
+def code(value: object, scene: Scene) -> Any:  # noqa: ANN401
+    """Reduce a Coding."""
+    return scene.codes.coding(value, scene.hospital) if type(value) is dict else None
+
+
+def concept(value: object, scene: Scene) -> dict[str, Any] | None:
+    """Reduce a CodeableConcept to its codings."""
+    if type(value) is not dict:
+        return None
+    listed = value.get("coding")
+    if type(listed) is not list:
+        return None
+    coding, hospital = scene.codes.coding, scene.hospital
+    kept = [made for one in listed if type(one) is dict and (made := coding(one, hospital)) is not None]
+    return {"coding": kept} if kept else None
+
+
+def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:
+    """Return the action of Quantity and its kin: value, comparator, and a coded unit or a usual printed one."""
+
+    def reduced(value: object, scene: Scene) -> dict[str, Any] | None:
+        if type(value) is not dict:
+            return None
+        amount = value.get("value")
+        made: dict[str, Any] = {}
+        if type(amount) is float or type(amount) is int:
+            made["value"] = amount
+        comparator = value.get("comparator")
+        if type(comparator) is str and comparator in comparators:
+            made["comparator"] = comparator
+        if "code" in value:
+            unit = scene.codes.coding(value, scene.hospital)
+            if unit is not None:
+                made["system"] = unit["system"]
+                made["code"] = unit["code"]
+        else:
+            printed = value.get("unit")
+            if type(printed) is str and printed in units:
+                made["code"] = printed
+        return made or None
+
+    return reduced
+
+
+def reference(expected: str | None) -> Action:
+    """Replace a Reference by a keyed hash; `expected` is the type when the reference does not say it."""
+
+    def refer(value: object, scene: Scene) -> dict[str, Any] | None:
+        return scene.refer(value, expected) if type(value) is dict else None
+
+    return refer
+
+
+def parent(value: object, scene: Scene) -> dict[str, Any] | None:
+    """Replace `Encounter.partOf`."""
+    return scene.refer_parent(value) if type(value) is dict else None
+
+
+def expected_type(targets: tuple[str, ...]) -> str | None:
+    """Return the type of a reference by identifier alone, from what the element may name."""
+    for name in ("Patient", "Encounter"):
+        if name in targets:
+            return name
+    if len(targets) == 1:
+        return targets[0]
+    return "Organization" if "Organization" in targets else None

@@ -1,0 +1,215 @@
+"""What one scrub knows while it projects: keys, the resources of the bundle by url, memos. Dropped with the call.
+
+Gives keys and aliases; holds identities, so it never shows itself. Promise: one resource has one key, however named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_profiles.references import conditional, restful, searched_identifier
+from transformers.contract import Contract
+from transformers.deidentify.aliases import (
+    Parts,
+    business_parts,
+    person_alias,
+    searched_person,
+    searched_stay,
+    stay_alias,
+    system_of,
+    value_of,
+)
+from transformers.deidentify.codings import CodeBook
+from transformers.deidentify.pseudonyms import HospitalKey
+
+GATEWAY = "urn:snds-gateway:"
+RESOURCE, PERSON, STAY = GATEWAY + "resource", GATEWAY + "person", GATEWAY + "stay"
+STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
+FINESS_KINDS = ("FINEJ", "FINEG", "IDNST")
+
+Json = Mapping[str, Any]
+Out = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Known:
+    """The identity of one resource of the bundle. `aliases` are those of a person or a stay, the first one first."""
+
+    type: str
+    key: str
+    aliases: tuple[str, ...] = ()
+    unstable: bool = False
+
+    def __repr__(self) -> str:
+        return f"Known(type={self.type})"
+
+
+class Scene:
+    """One call of `scrub`."""
+
+    __slots__ = (
+        "_references",
+        "by_identifier",
+        "by_url",
+        "codes",
+        "contained",
+        "contract",
+        "flags",
+        "hospital",
+        "keys",
+        "left_out",
+        "source",
+        "targets",
+        "types",
+    )
+
+    def __init__(
+        self, *, contract: Contract, source: str, hospital: HospitalKey, codes: CodeBook, types: frozenset[str]
+    ) -> None:
+        self.contract = contract
+        self.source = source
+        self.hospital = hospital
+        self.codes = codes
+        self.types = types
+        self.by_url: dict[str, Known] = {}
+        self.by_identifier: dict[Parts, Known] = {}
+        self.keys: dict[tuple[str, str], str] = {}
+        self.contained: dict[str, Known] = {}
+        self.targets: list[str] = []
+        self.flags: set[str] = set()
+        self.left_out: list[str] = []
+        self._references: dict[str, Out | None] = {}
+
+    def __repr__(self) -> str:
+        return f"Scene(resources={len(self.by_url)})"
+
+    def key(self, type_name: str, resource_id: str) -> str:
+        """Return the key of a resource by its RESTful id, which holds in its source."""
+        found = self.keys.get((type_name, resource_id))
+        if found is None:
+            found = self.hospital.resource("rest", self.source, type_name, resource_id)
+            self.keys[type_name, resource_id] = found
+        return found
+
+    def rest_alias(self, type_name: str, resource_id: str) -> str:
+        """Return the alias of a person or stay by its RESTful id."""
+        make = self.hospital.person if type_name == "Patient" else self.hospital.stay
+        return make("rest", self.source, resource_id)
+
+    def refer(self, value: Json, expected: str | None) -> Out | None:
+        """Return what a Reference becomes, None when nothing of it may leave."""
+        text = value.get("reference")
+        if type(text) is str:
+            if text in self._references:
+                made = self._references[text]
+            else:
+                made = self._references[text] = self._resolve(text)
+            if made is None and text[:1] == "#":
+                made = self._to(self.contained.get(text[1:]))
+            if made is not None:
+                self._touch(made)
+                return made
+        identifier = value.get("identifier")
+        if isinstance(identifier, dict):
+            made = self._by_identifier(identifier, type_named(value.get("type")) or expected)
+            if made is not None:
+                self._touch(made)
+            return made
+        return None
+
+    def refer_parent(self, value: Json) -> Out | None:
+        """Return what `Encounter.partOf` becomes: a stay alias of the parent, and its resource key beside it."""
+        made = self.refer(value, "Encounter")
+        if made is None or made["identifier"]["system"] != STAY:
+            return None
+        key = self._parent_key(value)
+        return made if key is None else made | {"extension": [{"url": RESOURCE, "valueString": key}]}
+
+    def _touch(self, made: Out) -> None:
+        if made["type"] in STRUCTURES:
+            self.targets.append(made["identifier"]["value"])
+
+    def _resolve(self, text: str) -> Out | None:
+        known = self.by_url.get(text)
+        if known is not None:
+            return self._to(known)
+        link = restful(text)
+        if link is not None:
+            if link.type not in self.types:
+                return None
+            return self._to(self.by_url.get(link.url)) or self._by_id(link.type, link.id)
+        searched = conditional(text)
+        found = searched_identifier(searched[1]) if searched is not None else None
+        if searched is None or found is None:
+            return None
+        return self._by_identifier({"system": found[0], "value": found[1]}, searched[0])
+
+    def _by_id(self, type_name: str, resource_id: str) -> Out:
+        if type_name == "Patient":
+            return _out(type_name, PERSON, self.rest_alias(type_name, resource_id))
+        if type_name == "Encounter":
+            return _out(type_name, STAY, self.rest_alias(type_name, resource_id))
+        return _out(type_name, RESOURCE, self.key(type_name, resource_id))
+
+    def _to(self, known: Known | None) -> Out | None:
+        if known is None or known.type not in self.types:
+            return None
+        if known.type == "Patient":
+            return _out("Patient", PERSON, known.aliases[0]) if known.aliases else None
+        if known.type == "Encounter":
+            return _out("Encounter", STAY, known.aliases[0])
+        return _out(known.type, RESOURCE, known.key)
+
+    def _by_identifier(self, identifier: Json, type_name: str | None) -> Out | None:
+        if type_name is None or type_name not in self.types:
+            return None
+        if type_name == "Patient":
+            parts = person_alias(identifier, declared=False)
+            return _out(type_name, PERSON, self.hospital.person(*parts)) if parts else None
+        if type_name == "Encounter":
+            parts = stay_alias(identifier)
+            return _out(type_name, STAY, self.hospital.stay(*parts)) if parts else None
+        system, value = system_of(identifier.get("system")), value_of(identifier.get("value"))
+        if not value:
+            return None
+        parts = business_parts(type_name, system, value, source=self.source)
+        known = self.by_identifier.get(parts)
+        return self._to(known) if known is not None else _out(type_name, RESOURCE, self.hospital.resource(*parts))
+
+    def _parent_key(self, value: Json) -> str | None:
+        """Return the resource key of a referred Encounter: of the bundle's own one, else by id, else by number."""
+        text = value.get("reference")
+        if isinstance(text, str):
+            known = self.by_url.get(text)
+            if known is not None:
+                return known.key
+            link = restful(text)
+            if link is not None:
+                known = self.by_url.get(link.url)
+                return known.key if known is not None else self.key(link.type, link.id)
+        identifier = value.get("identifier")
+        if not isinstance(identifier, dict):
+            return None
+        system, number = system_of(identifier.get("system")), value_of(identifier.get("value"))
+        parts = business_parts("Encounter", system, number, source=self.source)
+        known = self.by_identifier.get(parts)
+        return known.key if known is not None else self.hospital.resource(*parts)
+
+
+def type_named(text: object) -> str | None:
+    """Return the type that `Reference.type` says, without the canonical part."""
+    return text.rpartition("/")[2] if isinstance(text, str) else None
+
+
+def searched_alias(type_name: str, query: str) -> Parts | None:
+    """Return the alias parts of a conditional url's query."""
+    found = searched_identifier(query)
+    if found is None:
+        return None
+    return (searched_person if type_name == "Patient" else searched_stay)(*found)
+
+
+def _out(type_name: str, system: str, value: str) -> Out:
+    return {"type": type_name, "identifier": {"system": system, "value": value}}

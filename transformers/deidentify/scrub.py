@@ -1,0 +1,199 @@
+"""ValidBundle → one DeidentifiedBundle a person: the wall (DESIGN §4, docs/stream-contract.md).
+
+What the rules list is copied in its reduced form, identities become keyed hashes, the rest does not exist any more.
+Nothing here is logged, and no message holds a posted value. Promises: P13, P14, P15.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from fhir_profiles.values import Entry, ValidBundle
+from transformers.contract import Contract
+from transformers.deidentify import facts, places, primitives
+from transformers.deidentify.identities import NO_IDENTITY, deleted, identify, leaving, register
+from transformers.deidentify.keys import GatewayKeys
+from transformers.deidentify.rules import Rules
+from transformers.deidentify.scene import PERSON, Known, Scene
+from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
+from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Scrubbed
+
+MODIFIER = "modifierExtension"
+MODIFIER_BYTES = b'"modifierExtension"'
+UNKNOWN_MODIFIER = "modifier-extension-unknown"
+UNSUPPORTED = "resource-type-unsupported"
+
+
+def scrub(
+    valid: ValidBundle, *, contract: Contract, source: str, keys: GatewayKeys, rules: Rules, explain: bool = False
+) -> Scrubbed:
+    """De-identify the accepted entries of a bundle.
+
+    Args:
+        valid: what `validate` let through.
+        contract: what was agreed with the hospital; its FINESS names the hospital.
+        source: which of the hospital's systems sends.
+        keys: the hospital's keys, or random ones for a dry run.
+        rules: the compiled rules.
+        explain: also say, element by element, which rule did what (dry runs).
+    """
+    return _Scrubbing(valid, contract=contract, source=source, keys=keys, rules=rules).run(explain=explain)
+
+
+class _Scrubbing:
+    """One call: entries → identities → projections → groups → bytes."""
+
+    def __init__(self, valid: ValidBundle, *, contract: Contract, source: str, keys: GatewayKeys, rules: Rules) -> None:
+        self._parsed = valid.parsed
+        self._entries = [valid.parsed.entries[index] for index in valid.accepted]
+        self._contract = contract
+        self._keys = keys
+        self._rules = rules
+        self._scene = Scene(
+            contract=contract,
+            source=source,
+            hospital=keys.hospital,
+            codes=rules.codes(contract.code_systems),
+            types=rules.types,
+        )
+        self._refused: dict[int, str] = {}
+        self._refused_persons: dict[str, str] = {}
+        self._modifiers = MODIFIER_BYTES in valid.parsed.canonical
+
+    def run(self, *, explain: bool) -> Scrubbed:
+        identified = list(self._identify())
+        items = [self._project(entry, known) for entry, known in identified if entry.method != "DELETE"]
+        persons = Persons(items)
+        items = [item for item in items if self._has_accepted_owner(item)]
+        groups, orphans = split(items, persons, finess=self._contract.finess)
+        self._refused |= dict.fromkeys((item.index for item in orphans), NO_IDENTITY)
+        by_index = {entry.index: entry for entry in self._entries}
+        bundles = [self._bundle(group, self._with_facts(group, by_index)) for group in groups]
+        bundles += [self._deletion(entry, known) for entry, known in identified if entry.method == "DELETE"]
+        bundles.sort(key=lambda bundle: (bundle.indices, bundle.key))
+        return Scrubbed(
+            bundles=tuple(bundles),
+            refused=dict(sorted(self._refused.items())),
+            dropped=dict(sorted(Counter(self._scene.left_out).items())),
+        )
+
+    def _identify(self) -> Iterator[tuple[Entry, Known]]:
+        """Yield the entries that may leave, each with its identity; all are known before the first is projected."""
+        found: list[tuple[Entry, Known]] = []
+        for entry in self._entries:
+            refusal = self._refusal(entry)
+            if refusal is None:
+                known = deleted(entry, self._scene) if entry.method == "DELETE" else identify(entry, self._scene)
+                if isinstance(known, Known):
+                    found.append((entry, known))
+                    if entry.resource is not None:
+                        register(known, entry, self._scene)
+                    continue
+                refusal = known
+            if refusal:
+                self._refuse(entry, refusal)
+        return iter(found)
+
+    def _refusal(self, entry: Entry) -> str | None:
+        """Return the code that refuses an entry, "" when it is dropped without harm, None when it goes on."""
+        if entry.type not in self._rules.types:
+            if entry.type in self._rules.book.dropped_types or entry.type in self._rules.book.containers:
+                self._scene.left_out.append(entry.type)
+                return ""
+            return UNSUPPORTED
+        if self._modifiers and entry.resource is not None and has_modifier(entry.resource):
+            return UNKNOWN_MODIFIER
+        return None
+
+    def _refuse(self, entry: Entry, code: str) -> None:
+        self._refused[entry.index] = code
+        if entry.type == "Patient" and entry.id is not None:
+            self._refused_persons[self._scene.rest_alias("Patient", entry.id)] = code
+
+    def _project(self, entry: Entry, known: Known) -> Item:
+        scene = self._scene
+        scene.targets, scene.flags = [], set()
+        content: dict[str, Any] = self._rules.projections[entry.type](entry.resource, scene) or {}
+        content["resourceType"] = entry.type
+        content["identifier"] = leaving(known, entry.resource or {}, scene)
+        if entry.type == "Patient":
+            self._add_places(content, entry.resource or {})
+        if known.unstable:
+            scene.flags.add("unstable-identity")
+        if scene.flags:
+            content.setdefault("meta", {})["tag"] = [
+                {"system": facts.FLAG, "code": flag} for flag in sorted(scene.flags)
+            ]
+        return Item(entry.index, known, content, tuple(scene.targets))
+
+    def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
+        switches = self._contract.potential_identifiers
+        extension = places.residence(patient, commune="commune" in switches)
+        if "death-commune" in switches:
+            extension += places.death_commune(patient)
+        if extension:
+            content["extension"] = content.get("extension", []) + extension
+
+    def _has_accepted_owner(self, item: Item) -> bool:
+        owner = referred(item.content, OWNER_ELEMENTS, PERSON)
+        code = self._refused_persons.get(owner) if owner is not None else None
+        if code is not None:
+            self._refused[item.index] = code
+        return code is None
+
+    def _with_facts(self, group: Group, by_index: dict[int, Entry]) -> list[dict[str, Any]]:
+        """Return the contents of a group, followed by the facts that its Patients give."""
+        made = [item.content for item in group.items]
+        patients = [item for item in group.items if item.known.type == "Patient"]
+        sent = {item.index: by_index[item.index].resource or {} for item in group.items}
+        platform, hospital = self._keys.platform, self._keys.hospital
+        for item in patients:
+            patient = sent[item.index]
+            made.append(facts.person(patient, item.known, platform=platform, hospital=hospital))
+            coverages = [sent[one.index] for one in group.items if one.known.type == "Coverage"]
+            insured = facts.insured(patient, item.known, coverages, platform=platform, hospital=hospital)
+            made += [insured] if insured is not None else []
+        for item in group.items if patients else ():
+            if item.known.type == "Encounter":
+                alias = referred(item.content, OWNER_ELEMENTS, PERSON) or ""
+                owner = next((one for one in patients if alias in one.known.aliases), patients[0])
+                found = facts.age(sent[owner.index], alias, sent[item.index], item.known, hospital=hospital)
+                made += [found] if found is not None else []
+        return made
+
+    def _deletion(self, entry: Entry, known: Known) -> DeidentifiedBundle:
+        removed = facts.removals(known, hospital=self._keys.hospital)
+        return self._bundle(Group(f"resource|{known.key}", [Item(entry.index, known, {})]), removed)
+
+    def _bundle(self, group: Group, contents: Sequence[dict[str, Any]]) -> DeidentifiedBundle:
+        body: dict[str, Any] = {
+            "resourceType": "Bundle",
+            "type": "collection",
+            "entry": [{"resource": content} for content in contents],
+        }
+        stamp = primitives.stamp(self._parsed.timestamp, self._scene)
+        if stamp is not None:
+            body["timestamp"] = stamp
+        identity = self._parsed.identity
+        return DeidentifiedBundle(
+            finess=self._contract.finess,
+            source=self._scene.source,
+            key=group.key,
+            body=orjson.dumps(body, option=orjson.OPT_SORT_KEYS),
+            bundle_identity=self._keys.hospital.bundle(self._scene.source, identity) if identity else "",
+            indices=tuple(sorted({item.index for item in group.items})),
+            rules_version=self._rules.version,
+            key_id=self._keys.key_id,
+            token=SCRUB_TOKEN,
+        )
+
+
+def has_modifier(node: object) -> bool:
+    """Say whether a modifier extension stands anywhere: what it changes cannot be known, so nothing may be used."""
+    if isinstance(node, dict):
+        return MODIFIER in node or any(has_modifier(value) for value in node.values())
+    return isinstance(node, list) and any(has_modifier(value) for value in node)
