@@ -10,10 +10,12 @@ from typing import Literal
 from gateway.cli import screen
 from gateway.cli.queries import plain
 from gateway.preview import Rows
-from streaming.layout import layout_of
+from streaming.layout import layout_of, logical_name
+from transformers.snds.schema import TABLES
 from transformers.snds.view import Row
 
-ROWS_SHOWN = 20
+LABEL_WIDTH = 50
+VALUE_WIDTH = 24
 
 
 def show_rows(rows: Rows, *, form: Literal["table", "csv", "parquet", "json"], folder: Path, file: Path) -> None:
@@ -53,18 +55,22 @@ def _stays(rows: Rows) -> list[dict[str, object]]:
 
 
 def _print(rows: Rows) -> None:
-    """Print each table with the columns that hold something: an SNDS table has dozens that are empty."""
+    """Print each table on its side, without the columns that are empty or at their default: a screen is narrow."""
     out = screen.console()
+    fitting = max(1, (out.width - LABEL_WIDTH) // VALUE_WIDTH)
     for name, listed in rows.tables.items():
-        filled = [
-            (index, column)
-            for index, column in enumerate(names_of(name))
-            if any(row[index] is not None for row in listed)
+        columns = TABLES[logical_name(name)].columns
+        shown = listed[:fitting]
+        lines = [
+            [column.name, *(screen.escaped(screen.shown(plain(row[index]))) for row in shown), column.label_fr]
+            for index, column in enumerate(columns)
+            if any(row[index] not in (None, column.default) for row in listed)
         ]
-        shown = (
-            [screen.escaped(screen.shown(plain(row[index]))) for index, _ in filled] for row in listed[:ROWS_SHOWN]
-        )
-        out.print(screen.grid(f"{name}: {len(listed)} rows", [column for _, column in filled], shown))
+        head = ["column", *(f"row {number}" for number in range(1, len(shown) + 1)), "label"]
+        out.print(screen.grid(name, head, lines))
+        more = f", {len(listed) - len(shown)} more rows" if len(listed) > len(shown) else ""
+        hidden = len(columns) - len(lines)
+        out.print(f"{len(listed)} rows{more}; {hidden} columns are empty or at their default", style="dim")
 
 
 def _print_stays(rows: Rows) -> None:
