@@ -5,16 +5,15 @@ Statuses, dates and the wait for a stay: DESIGN §6 and §12. What gives no row 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from transformers.contract import Contract
 from transformers.snds.clinical_drugs import administration, prescription
 from transformers.snds.clinical_observations import Observations
 from transformers.snds.clinical_sheet import Sheet, table_name
-from transformers.snds.placing import ClinicalRows, Place, Placing
-from transformers.snds.view import PersonView, Staged, TablePseudonyms
-
-Writer = Callable[[Staged, Place, Sheet], None]
+from transformers.snds.placing import ClinicalRows, Placing
+from transformers.snds.reference import NO_REFERENCE, Reference
+from transformers.snds.view import PersonView, TablePseudonyms
 
 RESULTS: Mapping[str, str] = {"final": "F", "amended": "C", "corrected": "C"}
 ADMINISTERED: Mapping[str, str] = {"completed": "F", "in-progress": "P", "stopped": "S"}
@@ -29,10 +28,16 @@ ORDERS = frozenset({"order", "original-order", "reflex-order", "filler-order", "
 
 
 def clinical_rows(
-    view: PersonView, *, placing: Placing, contract: Contract, pseudonyms: TablePseudonyms, nir_ano_17: str
+    view: PersonView,
+    *,
+    placing: Placing,
+    contract: Contract,
+    pseudonyms: TablePseudonyms,
+    nir_ano_17: str,
+    reference: Reference = NO_REFERENCE,
 ) -> ClinicalRows:
     """Return every clinical row of a person, by physical table, with what was counted."""
-    sheet = Sheet(view, contract=contract, technical=pseudonyms.technical, nir_ano_17=nir_ano_17)
+    sheet = Sheet(view, contract=contract, technical=pseudonyms.technical, nir_ano_17=nir_ano_17, atc=reference.atc)
     observations = Observations(sheet)
     for staged in view.resources:
         statuses = STATUSES.get(staged.type)

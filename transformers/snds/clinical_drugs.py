@@ -134,7 +134,7 @@ def prescription(staged: Staged, place: Place, sheet: Sheet, *, status: str) -> 
 
 
 def drug_of(resource: Json, sheet: Sheet) -> Drug:
-    """Return the codes of the drug; none known is counted."""
+    """Return the codes of the drug, with the ATC class of the operator's table; none known is counted."""
     concept = resource.get("medicationCodeableConcept")
     found = _drug(pairs(concept)) if concept else NO_DRUG
     if found == NO_DRUG:
@@ -146,6 +146,8 @@ def drug_of(resource: Json, sheet: Sheet) -> Drug:
                 found = _drug(pairs(ingredients[0].get("itemCodeableConcept")))
     if found == NO_DRUG:
         sheet.count("clinical-without-drug")
+    elif found.atc is None and sheet.atc:
+        return found._replace(atc=sheet.atc.get(found.ucd or "") or sheet.atc.get(str(found.cip)))
     return found
 
 

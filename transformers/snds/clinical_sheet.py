@@ -14,6 +14,7 @@ from transformers.contract import Contract
 from transformers.snds.elements import RESOURCE, Json, referred
 from transformers.snds.instants import Moment, amd, before, moment, year_month
 from transformers.snds.placing import Place
+from transformers.snds.reference import NO_REFERENCE
 from transformers.snds.schema import physical_name
 from transformers.snds.ucum import SYSTEM as UCUM
 from transformers.snds.view import PersonView, Row
@@ -40,12 +41,19 @@ class Sheet:
     """Rows and counts of one person, and what each row needs to know of the person."""
 
     def __init__(
-        self, view: PersonView, *, contract: Contract, technical: Callable[[str], str], nir_ano_17: str
+        self,
+        view: PersonView,
+        *,
+        contract: Contract,
+        technical: Callable[[str], str],
+        nir_ano_17: str,
+        atc: Mapping[str, str] = NO_REFERENCE.atc,
     ) -> None:
         self.view = view
         self.finess = contract.finess
         self.nir = nir_ano_17
         self.technical = technical
+        self.atc = atc
         self.tables: dict[tuple[str, int], list[Row]] = {}
         self.outside: dict[str, int] = {}
         self.counts: dict[str, int] = {}

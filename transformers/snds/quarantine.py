@@ -127,6 +127,31 @@ COUNTS: Mapping[str, Text] = MappingProxyType(
             "prescriptions à plusieurs posologies, dont seule la première est écrite",
             "prescriptions with several dosages, of which the first alone is written",
         ),
+        "dispense-inpatient": Text(
+            "dispensations pendant un séjour (sans ligne DCIR)", "dispenses during a stay (no DCIR line)"
+        ),
+        "dispense-without-person": Text(
+            "dispensations d'une personne non chaînable", "dispenses of a person who cannot be chained"
+        ),
+        "dispense-without-presentation": Text(
+            "dispensations sans code CIP ni UCD", "dispenses without a CIP or UCD code"
+        ),
+        "dispense-quantity-default": Text(
+            "dispensations dont la quantité n'est pas en boîtes ou en UCD, comptées pour 1",
+            "dispenses whose quantity is not in boxes or UCD, counted as 1",
+        ),
+        "dispense-quantity-unitless": Text(
+            "dispensations dont la quantité n'a pas d'unité codée, prise comme un nombre de boîtes ou d'UCD",
+            "dispenses whose quantity has no coded unit, taken as a number of boxes or UCD",
+        ),
+        "dispense-nature-default": Text(
+            "dispensations dont la nature de prestation est prise par défaut",
+            "dispenses whose nature of service is the default one",
+        ),
+        "expensive-quantity-unknown": Text(
+            "administrations de la liste en sus dont la dose ne se compte pas en UCD",
+            "administrations of the liste en sus whose dose cannot be told in UCD",
+        ),
         "value-too-large": Text("valeurs hors du format de la colonne", "values that do not fit their column"),
     }
 )

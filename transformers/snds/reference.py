@@ -25,7 +25,7 @@ class Reference:
     """What was loaded. `nomenclatures` maps `cim10` and `ccam` to their codes; `geographic_codes` maps an INSEE or
 
     postal code to the PMSI geographic code; `legal_entities` maps a geographic FINESS to its legal one; `natures` and
-    `atc` map a presentation (CIP13 or UCD13) to PRS_NAT_REF and to its ATC class; `expensive` is the dated liste en sus.
+    `atc` map a presentation (CIP13 or UCD13) to PRS_NAT_REF and its ATC class; `expensive` is the dated liste en sus.
     """
 
     nomenclatures: Mapping[str, frozenset[str]] = field(default_factory=dict)
