@@ -1,4 +1,4 @@
-"""Declarations: keys, topics, profiles. The work is in modules loaded when a command runs."""
+"""Declarations: keys, topics, profiles, rules. The work is in modules loaded when a command runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Shown, ShownAs, example
+from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Lang, Language, Shown, ShownAs, example
 
 PANEL = "Operation"
 
@@ -25,6 +25,9 @@ def declare(app: typer.Typer) -> None:
     profiles.command("show", epilog=example("snds-gateway profiles show fr-core-patient"))(show_profile)
     profiles.command("add", epilog=example("snds-gateway profiles add package.tgz"))(add_package)
     app.add_typer(profiles, name="profiles", rich_help_panel=PANEL)
+    rules = typer.Typer(help="Rules of de-identification.", no_args_is_help=True, rich_markup_mode="rich")
+    rules.command("report", epilog=example("snds-gateway rules report --type Patient"))(report_rules)
+    app.add_typer(rules, name="rules", rich_help_panel=PANEL)
 
 
 def check_keys(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
@@ -69,3 +72,15 @@ def add_package(
     from gateway.cli.profiles import add_package as work
 
     raise typer.Exit(work(data_dir, package))
+
+
+def report_rules(
+    *,
+    only: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="One FHIR type or data type.")] = None,
+    language: Lang = Language.fr,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Say what happens to each element: kept, transformed and how, used, or dropped and why."""
+    from gateway.cli.rules_report import report as work
+
+    raise typer.Exit(work(only=only, language=language.value, as_json=form is Shown.json))
