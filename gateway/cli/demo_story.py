@@ -39,8 +39,9 @@ def title(stays: int) -> RenderableType:
     """Return the head of the story."""
     return Panel(
         Text.from_markup(
-            f"[bold]A fictitious hospital posts {stays} stays in FHIR R4;[/bold] the gateway checks them against\n"
-            "FR Core, takes every identity away, and writes tables shaped like the SNDS. All data are synthetic."
+            f"[bold]A fictitious hospital posts {stays} stays in FHIR R4;[/bold] the gateway checks them\n"
+            "against FR Core, takes every identity away, and writes tables shaped like\n"
+            "the SNDS. All data are synthetic."
         ),
         title="snds-gateway demo",
         title_align="left",
@@ -128,19 +129,19 @@ def question(connection: Any) -> RenderableType:  # noqa: ANN401
 def chapters_by_sex(names: Sequence[str]) -> str:
     """Write the query over every year that is published, with the filters that SNDS programs use."""
     years = sorted(name[5:7] for name in names if name.startswith("T_MCO") and name.endswith("B"))
-    cases = "\n".join(
-        f"         WHEN left(DGN_PAL, 3) BETWEEN '{first}' AND '{last}' THEN '{number}'"
-        for number, first, last, _ in CHAPTERS
-    )
-    stays = "\n  UNION ALL\n".join(
-        f"  SELECT B.DGN_PAL, B.COD_SEX FROM T_MCO{year}B B JOIN T_MCO{year}C C USING (ETA_NUM, RSA_NUM)\n"  # noqa: S608
-        f"  WHERE B.GRG_GHM NOT LIKE '90%' AND C.NIR_RET = '0' AND C.NAI_RET = '0' AND C.SEX_RET = '0'"
+    stays = "\n    UNION ALL\n".join(
+        f"    SELECT DGN_PAL, COD_SEX, NIR_RET, NAI_RET, SEX_RET, GRG_GHM\n"  # noqa: S608
+        f"    FROM T_MCO{year}B JOIN T_MCO{year}C USING (ETA_NUM, RSA_NUM)"
         for year in years
     )
+    bounds = [f"('{number}', '{first}', '{last}')" for number, first, last, _ in CHAPTERS]
+    chapters = ",\n".join("    " + ", ".join(bounds[at : at + 4]) for at in range(0, len(bounds), 4))
     return (
-        f"WITH stay AS (\n{stays}\n)\nSELECT CASE\n{cases}\n       END AS chapter,\n"
-        "       count(*) FILTER (COD_SEX = '1') AS men, count(*) FILTER (COD_SEX = '2') AS women\n"
-        "FROM stay GROUP BY chapter ORDER BY men + women DESC, chapter"
+        f"WITH stay AS (\n{stays}\n),\nchapter (number, first, last) AS (VALUES\n{chapters}\n)\n"
+        "SELECT number, count(*) FILTER (COD_SEX = '1') AS men, count(*) FILTER (COD_SEX = '2') AS women\n"
+        "FROM stay JOIN chapter ON left(DGN_PAL, 3) BETWEEN first AND last\n"
+        "WHERE NIR_RET = '0' AND NAI_RET = '0' AND SEX_RET = '0' AND GRG_GHM NOT LIKE '90%'\n"
+        "GROUP BY number ORDER BY men + women DESC, number"
     )
 
 

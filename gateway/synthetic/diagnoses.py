@@ -78,6 +78,9 @@ def condition(scene: Scene, one: Diagnosis) -> Json:
     """Return one Condition."""
     name = f"cond-{scene.stay.number:06d}-{one.role}" + (f"-{one.rank}" if one.rank else "")
     recorded = scene.stay.start + timedelta(hours=3)
+    category = [concept(coding(THO + "condition-category", "encounter-diagnosis", "Encounter Diagnosis"))]
+    if scene.stay.kind != "visit":  # a visit to the emergency department has no PMSI abstract: nothing in it is a DP
+        category.append(concept(coding(EDS + "CodeSystem/PMSIMCODiagType", ROLES[one.role])))
     return {
         "resourceType": "Condition",
         "id": scene.id("Condition", name),
@@ -86,10 +89,7 @@ def condition(scene: Scene, one: Diagnosis) -> Json:
         "identifier": [{"use": "official", "system": f"{HOME}diagnostic", "value": name}],
         "clinicalStatus": concept(coding(THO + "condition-clinical", "active", "Active")),
         "verificationStatus": concept(coding(THO + "condition-ver-status", "confirmed", "Confirmed")),
-        "category": [
-            concept(coding(THO + "condition-category", "encounter-diagnosis", "Encounter Diagnosis")),
-            concept(coding(EDS + "CodeSystem/PMSIMCODiagType", ROLES[one.role])),
-        ],
+        "category": category,
         "severity": concept(coding("http://snomed.info/sct", "6736007", "Moderate")),
         "code": concept(coding(CIM10, one.code, one.label), text=one.label),
         "subject": scene.subject(),
