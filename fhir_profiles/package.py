@@ -102,6 +102,7 @@ def from_paths(paths: Sequence[Path]) -> tuple[Package, ...]:
 
 
 def _from_path(path: Path) -> Package:
+    contents: Iterator[tuple[str, bytes]]
     if path.is_dir():
         contents = ((one.name, _read(one)) for one in sorted(path.rglob("*.json")))
     elif path.name.endswith((".tgz", ".tar.gz")):

@@ -117,7 +117,7 @@ def _children_source(elements: list[dict[str, Any]], owner: Json, identity: str,
     reference = owner.get("contentReference")
     if reference:
         return list(elements), str(reference).partition("#")[2]
-    types = owner.get("type") or ()
+    types: list[Json] = owner.get("type") or []
     if len(types) != 1:
         raise ValueError(f"{identity}: children of an element with {len(types)} types")
     wanted = (types[0].get("profile") or [f"http://hl7.org/fhir/StructureDefinition/{types[0]['code']}"])[0]

@@ -19,8 +19,8 @@ from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
-from fhir_profiles.positions import element_path
 from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
+from fhir_profiles.positions import element_path
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
 

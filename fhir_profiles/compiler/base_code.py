@@ -241,10 +241,9 @@ class _TypeCode:
         binding = member.element.binding
         if member.repeats:
             with write.block("if type(v) is list and v:"):
-                with write.block("for w in v:"):
-                    with write.block(f"if {WRONG[code].format(v='w')}:"):
-                        write(f"e = bad_items(e, n, v, {step}, {kind})")
-                        write("break")
+                with write.block("for w in v:"), write.block(f"if {WRONG[code].format(v='w')}:"):
+                    write(f"e = bad_items(e, n, v, {step}, {kind})")
+                    write("break")
                 if binding:
                     with write.block("else:"):
                         write("i = 0")

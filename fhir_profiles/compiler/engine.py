@@ -12,6 +12,7 @@ from typing import Any
 from fhir_profiles.compiler import bound, extensions, findings, nested, primitives, runtime, slices
 from fhir_profiles.compiler.context import Check, CheckContext, KnownExtension
 from fhir_profiles.compiler.findings import Findings
+from fhir_profiles.compiler.index import Index
 from fhir_profiles.compiler.modules import Module, Modules
 from fhir_profiles.fhirpath import operations
 from fhir_profiles.terminology import Expansion
@@ -34,7 +35,8 @@ class _Place:
 class Engine:
     """The compiled functions of one set of packages."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, index: Index, modules: Modules) -> None:
+        self._index = index
         self._modules = modules
         self._functions: dict[tuple[str, str], Check] = {}
         self._waiting: dict[tuple[str, str], list[_Place]] = {}
@@ -47,7 +49,7 @@ class Engine:
         found = self._functions.get(("type", name))
         if found is not None:
             return found
-        return self._function("type", name) if self._modules.has_type(name) else None
+        return self._function("type", name) if name in self._index.type_names else None
 
     def profile_check(self, key: str) -> Check:
         """Return what a loaded profile adds to its type."""
@@ -57,16 +59,17 @@ class Engine:
         """Return an extension as a package knows it."""
         found = self._extensions.get((url, scope))
         if found is None:
-            facts = self._modules.extension(url, scope)
+            facts = self._index.extension(url, scope)
             if facts is None:
                 return None  # not remembered: anybody can make up urls
-            found = KnownExtension(facts.key, self._stub("profile", facts.key), facts.contexts, facts.modifier)
+            contexts = None if facts.contexts is None else frozenset(facts.contexts)
+            found = KnownExtension(facts.key, self._stub("profile", facts.key), contexts, facts.modifier)
             self._extensions[url, scope] = found
         return found
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of a loaded StructureDefinition."""
-        return self._modules.resolve(canonical)
+        return self._index.keys.get(canonical)
 
     def expansion(self, target: str) -> Expansion:
         """Return the codes of a value set, named as links name it: package and canonical."""
@@ -77,15 +80,16 @@ class Engine:
 
     def rebound(self, key: str) -> frozenset[str]:
         """Return the paths of the elements whose binding a profile replaces."""
-        if ("profile", key) not in self._functions and self._modules.is_profile(key):
+        if ("profile", key) not in self._functions and key in self._index.profiles:
             self._function("profile", key)
         return self._rebound.get(key, frozenset())
 
     def load_all(self) -> None:
         """Compile or read every type and profile, so that processes forked from this one share them."""
-        for kind, target in self._modules.targets():
-            if (kind, target) not in self._functions:
-                self._function(kind, target)
+        for kind, targets in (("type", self._index.type_names), ("profile", self._index.profiles)):
+            for target in sorted(targets):
+                if (kind, target) not in self._functions:
+                    self._function(kind, target)
 
     def _function(self, kind: str, target: str) -> Check:
         module = self._modules.module(kind, target)

@@ -42,6 +42,11 @@ class Library:
         self._structures: dict[str, Structure] = {}
         self._searches: dict[str, tuple[str, ...]] = {}
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Return the ids of the packages, preferred ones last."""
+        return self._order
+
     def definitions(self) -> Iterator[Definition]:
         """Yield every StructureDefinition, preferred packages last."""
         for package in self._order:

@@ -5,17 +5,23 @@ Functions are compiled on first use and kept. Never reads the network. Promise: 
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from fhir_profiles.compiler.bound import membership
+from fhir_profiles.compiler.cache import Cached, private_folder
 from fhir_profiles.compiler.context import CheckContext, Resolver, Shared, nothing_resolves
 from fhir_profiles.compiler.engine import Engine
 from fhir_profiles.compiler.findings import to_issue
 from fhir_profiles.compiler.french import french_profile
+from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
-from fhir_profiles.compiler.modules import Compiled
+from fhir_profiles.compiler.modules import Compiled, Modules
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
 from fhir_profiles.package import closure, from_paths, manifest, packaged
@@ -32,37 +38,34 @@ class Profiles:
     digest: str
     packages: tuple[str, ...]
 
-    def __init__(self, modules: Compiled, *, digest: str, packages: tuple[str, ...]) -> None:
+    def __init__(self, index: Index, modules: Modules, *, digest: str, packages: tuple[str, ...]) -> None:
         self.digest = digest
         self.packages = packages
-        self._modules = modules
-        self._engine = Engine(modules)
-        self._types = modules.types()
-        self._scopes = modules.packages()
-        self._bases = modules.bases()
+        self._index = index
+        self._engine = Engine(index, modules)
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`; an unknown version of a known url gives None."""
-        return self._modules.resolve(canonical)
+        return self._index.keys.get(canonical)
 
     def base(self, resource_type: str) -> str | None:
         """Return the key of a resource type's base definition."""
-        return self._modules.resolve(CORE + resource_type)
+        return self._index.keys.get(CORE + resource_type)
 
     def type_of(self, key: str) -> str:
         """Return the type that a profile constrains."""
-        return self._types[key]
+        return self._index.types[key]
 
     def lineage(self, key: str) -> tuple[str, ...]:
         """Return a profile and those that it derives from: who conforms to it conforms to them."""
         found = [key]
-        while (above := self._bases.get(found[-1])) is not None and above not in found:
+        while (above := self._index.bases.get(found[-1])) is not None and above not in found:
             found.append(above)
         return tuple(found)
 
     def canonicals(self) -> Sequence[str]:
         """Return the key of every loaded StructureDefinition."""
-        return tuple(self._types)
+        return tuple(self._index.types)
 
     def title(self, key: str) -> str:
         """Return `url|version`."""
@@ -71,7 +74,7 @@ class Profiles:
     def french(self, resource_type: str, resource: dict[str, Any]) -> str | None:
         """Return the key of the FR Core profile that covers the resource by default."""
         canonical = french_profile(resource_type, resource)
-        return self._modules.resolve(canonical) if canonical else None
+        return self._index.keys.get(canonical) if canonical else None
 
     def context(
         self,
@@ -88,7 +91,7 @@ class Profiles:
         extension is meant. `shared` goes with all the resources of a request.
         """
         shared = shared or Shared()
-        scope = self._scopes[keys[-1]] if keys else ""
+        scope = self._index.scopes[keys[-1]] if keys else ""
         expansion = self._engine.expansion
         return CheckContext(
             resource,
@@ -103,13 +106,17 @@ class Profiles:
             scope=scope,
         )
 
+    def prepare(self) -> None:
+        """Compile or read everything now: for a process that others are forked from."""
+        self._engine.load_all()
+
     def rebound(self, key: str) -> frozenset[str]:
         """Return the paths of the elements whose binding a profile replaces."""
         return self._engine.rebound(key)
 
     def check(self, key: str, resource: dict[str, Any], path: str, issues: list[Issue], context: CheckContext) -> None:
         """Append every violation. The base key checks the type; a profile's key, what the profile adds to it."""
-        kind = self._types[key]
+        kind = self._index.types[key]
         if key == self.base(kind):
             check = self._engine.type_check(kind)
             found = check(resource, context) if check is not None else None
@@ -124,7 +131,28 @@ def load_profiles(
 ) -> Profiles:
     """Load packaged definitions (and `definitions`, later ones win). `cache_dir` keeps compiled functions."""
     ids = closure(packages)
-    loaded = [packaged(one) for one in ids] + list(from_paths(definitions))
-    digest = "-".join(one.digest[:12] for one in loaded)
+    added = from_paths(definitions)
+    digest = "-".join([manifest()[one].sha256[:12] for one in ids] + [one.digest for one in added])
     labels = tuple(manifest()[one].label for one in ids)
-    return Profiles(Compiled(Library(loaded)), digest=digest, packages=labels)
+
+    @cache
+    def library() -> Library:
+        return Library([packaged(one) for one in ids] + list(added))
+
+    if cache_dir is None:
+        return Profiles(index_of(library()), Compiled(library()), digest=digest, packages=labels)
+    folder = private_folder(cache_dir, f"{digest} {compiler_digest()} {sys.version}")
+    cached = Cached(folder, lambda: Compiled(library()))
+    return Profiles(cached.index(lambda: index_of(library())), cached, digest=digest, packages=labels)
+
+
+@cache
+def compiler_digest() -> str:
+    """Return a digest of what makes the code: another compiler never runs this one's functions."""
+    found = hashlib.sha256()
+    for name in ("", "compiler", "fhirpath", "definitions"):
+        folder = files("fhir_profiles") / name if name else files("fhir_profiles")
+        for one in sorted(folder.iterdir(), key=lambda item: item.name):
+            if one.name.endswith((".py", ".toml")):
+                found.update(one.read_bytes())
+    return found.hexdigest()

@@ -59,18 +59,18 @@ def _of_discriminator(trees: Trees, piece: Node, one: Discriminator) -> list[Tes
         return None
     if one.type == "value" and one.path == "url" and (url := _extension_url(piece)) is not None:
         return [Test("equal", ("url",), url)]
-    steps, node = _walk(trees, piece, parts)
-    if one.type == "exists":
-        if node is None:
-            return None
-        return [Test("exists", steps, None)] if node.element.minimum else _absent(node, steps)
-    if node is None:
+    steps, nodes = _walk(trees, piece, parts)
+    if not nodes:
         return None
+    node = nodes[0]
+    if one.type == "exists":
+        return [Test("exists", steps, None)] if node.element.minimum else _absent(node, steps)
     if one.type == "type":
-        return _type_test(node, steps, resolved="resolve()" in one.path)
+        return _type_test(nodes[-1], steps, resolved="resolve()" in one.path)
     if one.type == "profile":
-        return _profile_test(node, steps, resolved="resolve()" in one.path)
-    return list(_required(trees, node, steps)) or None
+        return _profile_test(nodes[-1], steps, resolved="resolve()" in one.path)
+    found = (list(_required(trees, candidate, steps)) for candidate in nodes)
+    return next((tests for tests in found if tests), None)
 
 
 def _absent(node: Node, steps: tuple[Step, ...]) -> list[Test] | None:
@@ -101,32 +101,50 @@ def _parts(path: str) -> list[re.Match[str]] | None:
     return found
 
 
-def _walk(trees: Trees, piece: Node, parts: list[re.Match[str]]) -> tuple[tuple[Step, ...], Node | None]:
-    """Follow a discriminator path in the rules; return the JSON steps and the node at its end."""
+def _walk(trees: Trees, piece: Node, parts: list[re.Match[str]]) -> tuple[tuple[Step, ...], list[Node]]:
+    """Follow a discriminator path in the rules; return the JSON steps and the nodes at its end.
+
+    They are several where an element on the way has slices of its own: the value may be fixed in one of them.
+    """
     steps: list[Step] = []
-    node: Node | None = piece
+    nodes = [piece]
     for part in parts:
         text = part[0]
-        if text == "$this" or node is None:
+        if text == "$this":
             continue
         if text == "resolve()":
             steps.append(("resolve", None))
+            nodes = [*_targets(trees, nodes), *nodes]
         elif part["type"]:
             steps.append(("type", part["type"]))
         elif part["url"]:
             steps.append(("extension", part["url"]))
-            node = _extension_slice(trees, node, part["url"])
+            nodes = [found for one in nodes if (found := _extension_slice(trees, one, part["url"])) is not None]
         else:
-            name = text.removesuffix("[x]")
-            below = trees.child(node, name)
-            if below is None:
-                below = trees.child(node, f"{name}[x]")
-                if below is not None:
-                    steps.append(("choice", name))
-            else:
-                steps.append(step_to(below))
-            node = below
-    return tuple(steps), node
+            nodes = [below for one in _with_slices(nodes) if (below := _named(trees, one, text)) is not None]
+            steps += [step_to(one) for one in nodes[:1]]
+    return tuple(steps), nodes
+
+
+def _targets(trees: Trees, nodes: list[Node]) -> Iterator[Node]:
+    """Yield what a reference expects of its target."""
+    for one in nodes:
+        for kind in one.element.types:
+            for url in kind.targets if len(kind.targets) == 1 else ():
+                if (found := trees.of_profile(url, one.scope)) is not None:
+                    yield found
+
+
+def _with_slices(nodes: list[Node]) -> Iterator[Node]:
+    for one in nodes:
+        yield one
+        yield from one.slices.values()
+
+
+def _named(trees: Trees, node: Node, text: str) -> Node | None:
+    name = text.removesuffix("[x]")
+    found = trees.child(node, name)
+    return found if found is not None else trees.child(node, f"{name}[x]")
 
 
 def _extension_slice(trees: Trees, node: Node, url: str) -> Node | None:

@@ -90,8 +90,8 @@ def tree(structure: Structure, scope: str) -> Node:
             node = _below(node, part, element.id)
         name, _, slice_name = parts[-1].partition(":")
         added = Node(element, root, scope)
-        if not slice_name:
-            node.children[name] = added
+        if not slice_name or name not in node.children:
+            node.children[name] = added  # some of R4's own snapshots name a slice and not what it is a slice of
             continue
         owner = _below(node, name, element.id)
         above = slice_name.rpartition("/")[0]
@@ -104,7 +104,7 @@ def tree(structure: Structure, scope: str) -> Node:
 def _below(node: Node, part: str, identity: str) -> Node:
     name, _, slice_name = part.partition(":")
     found = node.children.get(name)
-    if found is not None and slice_name:
+    if found is not None and slice_name and found.element.slice_name != slice_name:
         found = next((one for one in _deep(found) if one.element.slice_name == slice_name), None)
     if found is None:
         raise ValueError(f"{identity}: no line for its parent")

@@ -279,11 +279,22 @@ class Planner:
                 continue
             extras = [extra_tests(self.trees, owner.slices[one.name]) for one in group]
             if not all(extras):
-                self.not_checked.append((owner.element.id, "slices with the same discriminator values"))
+                self._join(group, listed, owner)
                 continue
             group[0].unless = extras[1:]
             for one, extra in zip(group[1:], extras[1:], strict=True):
                 one.tests = one.tests + extra
+
+    def _join(self, group: list[Piece], listed: list[Piece], owner: Node) -> None:
+        """Count slices that nothing tells apart together, and check nothing else of them."""
+        self.not_checked.append((owner.element.id, "slices with the same discriminator values"))
+        first, *others = group
+        first.name = " / ".join(one.name for one in group)
+        first.minimum = sum(one.minimum for one in group)
+        first.maximum = min(sum(one.maximum for one in group), 1 << 30)
+        first.work = first.pieces = None
+        for one in others:
+            listed.remove(one)
 
     def _dropped(self, element: Element, fact: str) -> bool:
         return self.defects.ignored(element, fact)
