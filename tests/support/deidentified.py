@@ -121,10 +121,12 @@ def condition(
     return staged("Condition", key or f"condition-{stay}-{role}-{code}", **of_person(**(elements | more)))
 
 
-def procedure(code: str, when: str | None = None, *, stay: str = "stay", key: str = "", **more: Any) -> Staged:
+def procedure(
+    code: str, when: str | None = None, *, stay: str = "stay", key: str = "", system: str = CCAM, **more: Any
+) -> Staged:
     elements = {
         "status": "completed",
-        "code": concept(CCAM, code),
+        "code": concept(system, code),
         "encounter": reference("Encounter", "stay", f"{stay}-id"),
     } | ({"performedDateTime": when} if when else {})
     return staged("Procedure", key or f"procedure-{stay}-{code}-{when}", **of_person(**(elements | more)))
