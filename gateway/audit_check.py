@@ -75,7 +75,8 @@ def sweep(data_dir: Path, *, days: int, now: datetime) -> int:
 
 def _read(file: Path, digest: Digest) -> Chain:
     name = file.name.removesuffix(SUFFIX)
-    previous, entries = START, []
+    previous = START
+    entries: list[dict[str, Any]] = []
     content = file.read_bytes()
     for number, line in enumerate(content.split(b"\n")[:-1]):
         entry = _entry(line)
