@@ -5,15 +5,16 @@ A reference is followed through `managingOrganization` and `partOf`; what cannot
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fhir_profiles.french.identifiers import finess_of, kind_of
-from transformers.snds.elements import RESOURCE, UNIT, Json, codings, extension_value, identifiers, referred
+from transformers.snds.elements import RESOURCE, UNIT, Json, codings, identifiers, referred
 from transformers.snds.view import Staged
 
 HIGHEST = 12
-FIELD = "https://hl7.fr/ig/fhir/core/StructureDefinition/fr-core-organization-champ-activite"
+FIELD = re.compile(r"/fr-core-organization-(champ-activite|activity-field)$")
 FIELDS = {"MCO": "mco", "SMR": "ssr", "SSR": "ssr", "HAD": "had", "PSY": "psy", "EHPAD": "home", "LG_SJR": "sld",
           "MSN_RTRT": "home"}  # fmt: skip
 CATEGORIES = {"101": "mco", "106": "mco", "355": "mco", "365": "mco", "128": "mco", "129": "mco", "131": "mco",
@@ -103,9 +104,14 @@ class Structures:
 
 def _field(resource: Json) -> str | None:
     """Return mco, ssr, sld, psy, had or home (medico-social) when the organization says its field or category."""
-    coded = extension_value(resource, FIELD)
-    if isinstance(coded, Mapping):
-        return FIELDS.get(coded.get("code", ""))
+    fields = {
+        FIELDS.get(one.get("valueCoding", {}).get("code", ""))
+        for one in resource.get("extension", ())
+        if FIELD.search(one.get("url", ""))
+    }
+    if fields:
+        # an establishment of several fields says nothing of one stay
+        return fields.pop() if len(fields) == 1 else None
     for system, code in codings(resource.get("type")):
         if CATEGORY_SYSTEM in system and code in CATEGORIES:
             return CATEGORIES[code]

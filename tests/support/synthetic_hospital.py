@@ -1,0 +1,101 @@
+"""The synthetic hospital as views of persons: generated, scrubbed, the latest version of each resource kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from gateway.synthetic.bundles import correction_bundle, stay_bundle
+from gateway.synthetic.plan import Stay, plan_stays
+from gateway.synthetic.scene import Hospital, unit_table
+from streaming.staging import flags_of
+from tests.support.scrubbed import scrubbed
+from transformers.contract import Contract, Unit
+from transformers.snds.view import PersonView, Staged
+
+HOSPITAL = Hospital("750712184")
+PERSON = "urn:snds-gateway:person"
+RESOURCE = "urn:snds-gateway:resource"
+STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
+
+
+def units() -> dict[str, Unit]:
+    """The unit table that `generate` writes."""
+    lines = [line.split(",") for line in unit_table(HOSPITAL).splitlines()[1:]]
+    return {code: Unit(finess_geo, type1 or None, type2 or None) for code, finess_geo, type1, type2 in lines}
+
+
+def contract(**changes: Any) -> Contract:
+    return Contract(**({"finess": HOSPITAL.finess, "name": "CHU FICTIF", "test": True, "units": units()} | changes))
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Current resources by key, and which person each is of."""
+
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def add(self, posted: dict[str, Any], with_contract: Contract) -> None:
+        result = scrubbed(posted, contract=with_contract)
+        assert not result.refused
+        for bundle in result.bundles:
+            for entry in orjson.loads(bundle.body)["entry"]:
+                self._keep(entry["resource"])
+
+    def _keep(self, resource: dict[str, Any]) -> None:
+        key = next(one["value"] for one in resource["identifier"] if one["system"] == RESOURCE)
+        known = self.resources.get(key)
+        if known is None or _stamp(known) <= _stamp(resource):
+            self.resources[key] = resource
+        if resource["resourceType"] == "Patient":
+            own = [one["value"] for one in resource["identifier"] if one["system"] == PERSON]
+            for alias in own:
+                self.aliases.setdefault(alias, own[0])
+            first = self.aliases[own[0]]
+            for alias, leader in list(self.aliases.items()):
+                if leader in {self.aliases[one] for one in own}:
+                    self.aliases[alias] = first
+
+    def views(self) -> Iterator[PersonView]:
+        structures = {
+            key: _staged(key, one) for key, one in self.resources.items() if one["resourceType"] in STRUCTURES
+        }
+        persons: dict[str, list[Staged]] = {}
+        for key in sorted(self.resources):
+            resource = self.resources[key]
+            if resource["resourceType"] not in STRUCTURES:
+                persons.setdefault(self.aliases[_person(resource)], []).append(_staged(key, resource))
+        for person, listed in sorted(persons.items()):
+            yield PersonView(HOSPITAL.finess, frozenset({person}), tuple(listed), structures)
+
+
+def hospital(seed: int, stays: int, *, with_contract: Contract | None = None) -> tuple[list[Stay], list[PersonView]]:
+    """The stays as planned, and the persons as the table writer sees them once every bundle has come."""
+    agreed = with_contract or contract()
+    gathered = Gathered()
+    planned = list(plan_stays(seed, stays))
+    for stay in planned:
+        gathered.add(stay_bundle(seed, HOSPITAL, stay), agreed)
+        if stay.kind == "corrected":
+            gathered.add(correction_bundle(seed, HOSPITAL, stay), agreed)
+    return planned, list(gathered.views())
+
+
+def _stamp(resource: dict[str, Any]) -> str:
+    return str(resource.get("meta", {}).get("lastUpdated", ""))
+
+
+def _person(resource: dict[str, Any]) -> str:
+    if resource["resourceType"] == "Patient":
+        return next(one["value"] for one in resource["identifier"] if one["system"] == PERSON)
+    reference = resource.get("subject") or resource.get("patient") or resource["beneficiary"]
+    return str(reference["identifier"]["value"])
+
+
+def _staged(key: str, resource: dict[str, Any]) -> Staged:
+    return Staged(key, resource["resourceType"], resource, flags_of(resource))
