@@ -45,7 +45,7 @@ def demo(data_dir: Path, *, keep: bool, stays: int, port: int | None) -> int:
     try:
         _tell(out, server, data_dir, stays=stays)
         out.print(story.end(time.monotonic() - started))
-        out.print(story.what_next(data_dir, FINESS, server=server if keep else None))
+        out.print(story.what_next(data_dir, FINESS, server=server if keep else None), crop=False)
     except BaseException:
         server.end()
         raise

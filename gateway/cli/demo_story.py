@@ -173,12 +173,12 @@ def what_next(data_dir: Path, finess: str, *, server: Server | None) -> Renderab
         f"snds-gateway deidentify {data_dir}/bundles/000001-day-surgery.json --explain",
         f"snds-gateway export --data-dir {data_dir} --to extraction --format csv",
     ]
-    table = screen.grid(None, ("where", "what"), where)
+    width = max(len(place) for place, _ in where)
     lines: list[RenderableType] = [
         _heading("Where it is"),
-        table,
+        _as_it_is("\n".join(f"{place:<{width}}  {what}" for place, what in where)),
         _heading("Try"),
-        Text("\n".join(tries), style="cyan"),
+        _as_it_is("\n".join(tries), style="cyan"),
     ]
     if server is not None:
         lines.append(
@@ -188,8 +188,13 @@ def what_next(data_dir: Path, finess: str, *, server: Server | None) -> Renderab
             )
         )
     else:
-        lines.append(Text(f"snds-gateway serve --data-dir {data_dir}", style="cyan"))
+        lines.append(_as_it_is(f"snds-gateway serve --data-dir {data_dir}", style="cyan"))
     return Group(*lines)
+
+
+def _as_it_is(text: str, *, style: str = "") -> Text:
+    """Return text whose lines are never folded: they are there to be copied."""
+    return Text(text, style=style, no_wrap=True, overflow="ignore")
 
 
 def _heading(text: str) -> RenderableType:
