@@ -99,6 +99,12 @@ def names_test_identity(found: Iterable[Json]) -> bool:
     return any(kind_of(one) in TEST_INS for one in found)
 
 
+def business_identifiers(type_name: str, found: Iterable[Json], *, source: str) -> list[Parts]:
+    """Return the parts of the business identifiers of a resource, smallest first."""
+    pairs = {(system_of(one.get("system")), value_of(one.get("value"))) for one in found}
+    return sorted(business_parts(type_name, system, value, source=source) for system, value in pairs if value)
+
+
 def business_parts(type_name: str, system: str, value: str, *, source: str) -> Parts:
     """Return the parts of a resource key by business identifier; one without a system holds in its source only."""
     return ("id", type_name, system, value) if system else ("id", type_name, "", source, value)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from transformers.deidentify.elements import Elements
-from transformers.deidentify.pseudonyms import HospitalKey
 from transformers.deidentify.rulebook import SHAPES, Systems
 
 LOCAL = "urn:snds-gateway:local"
@@ -20,6 +19,7 @@ AGREED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,31}", re.ASCII)
 LONGEST = 64
 REMEMBERED = 1 << 16
 
+LocalCode = Callable[[str, str], str]
 Test = Callable[[str], object]
 Coding = dict[str, str]
 
@@ -38,25 +38,26 @@ class CodeBook:
         test = self._tests.get(system)
         return test is not None and len(code) <= LONGEST and bool(test(code))
 
-    def coding(self, value: Mapping[str, Any], hospital: HospitalKey) -> Coding | None:
+    def coding(self, value: Mapping[str, Any], local_code: LocalCode) -> Coding | None:
         """Return what a Coding becomes; None when it has no code."""
-        code, system, version = value.get("code"), value.get("system"), value.get("version")
+        system, version, code = value.get("system"), value.get("version"), value.get("code")
+        try:
+            made = self._kept.get((system, version, code))  # type: ignore[arg-type]
+        except TypeError:
+            made = None  # a list or an object where a text should be
+        return made if made is not None else self._decide(system, version, code, local_code)
+
+    def _decide(self, system: object, version: object, code: object, local_code: LocalCode) -> Coding | None:
         if type(code) is not str:
             return None
         if type(system) is not str:
-            system = None
+            return {"system": LOCAL, "code": local_code("", code)}
+        if not self.keeps(system, code):
+            return {"system": LOCAL, "code": local_code(system, code)}
+        made = {"system": system, "code": code}
         if type(version) is not str:
             version = None
-        made = self._kept.get((system, version, code))
-        if made is not None:
-            return made
-        return self._decide(system, version, code, hospital)
-
-    def _decide(self, system: str | None, version: str | None, code: str, hospital: HospitalKey) -> Coding:
-        if system is None or not self.keeps(system, code):
-            return {"system": LOCAL, "code": hospital.code(system or "", code)}
-        made = {"system": system, "code": code}
-        if version is not None and VERSION.fullmatch(version):
+        elif VERSION.fullmatch(version):
             made["version"] = version
         if len(self._kept) < REMEMBERED:
             self._kept[system, version, code] = made

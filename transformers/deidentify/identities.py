@@ -5,7 +5,7 @@ In: parsed entries, identities in clear. Out: `Known` (keyed hashes) and the ide
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,6 +14,7 @@ from fhir_profiles.french.identifiers import FINESS, FR_V2_0203, finess_of, kind
 from fhir_profiles.values import Entry
 from transformers.deidentify.aliases import (
     Parts,
+    business_identifiers,
     business_parts,
     identifiers,
     names_test_identity,
@@ -34,6 +35,8 @@ TEST_IDENTITY = "test-identity"
 def identify(entry: Entry, scene: Scene) -> Known | str:
     """Return who the entry is, or the code of the issue that refuses it. `entry.resource` is there."""
     resource = entry.resource or {}
+    if entry.id is not None and entry.type not in IDENTIFIED:
+        return Known(entry.type, scene.key(entry.type, entry.id))
     listed = identifiers(resource)
     if entry.type in IDENTIFIED and not scene.contract.test and names_test_identity(listed):
         return TEST_IDENTITY
@@ -52,16 +55,6 @@ def deleted(entry: Entry, scene: Scene) -> Known | str:
         return NO_IDENTITY
     key, unstable = _key(entry, parts, scene)
     return Known(entry.type, key, unstable=unstable)
-
-
-def register(known: Known, entry: Entry, scene: Scene) -> None:
-    """Make a resource of the bundle known by its urls and business identifiers."""
-    if entry.full_url is not None:
-        scene.by_url[entry.full_url] = known
-    if entry.id is not None:
-        scene.by_url[f"{entry.type}/{entry.id}"] = known
-    for parts in _business(entry, identifiers(entry.resource or {}), scene):
-        scene.by_identifier.setdefault(parts, known)
 
 
 def leaving(known: Known, resource: Json, scene: Scene) -> list[dict[str, Any]]:
@@ -110,14 +103,13 @@ def _as_business(type_name: str, parts: Parts, scene: Scene) -> Parts:
     return business_parts(type_name, parts[1], parts[2], source=scene.source) if parts[0] != "ins" else parts
 
 
-def _business(entry: Entry, listed: Iterable[Json], scene: Scene) -> list[Parts]:
-    """Return the business identifiers of an entry, that of its conditional url among them, smallest first."""
-    pairs = {(system_of(one.get("system")), value_of(one.get("value"))) for one in listed}
-    if entry.conditional:
-        searched = searched_alias(entry.type, entry.conditional)
-        if searched is not None:
-            pairs.add((searched[1], searched[2]))
-    return sorted(business_parts(entry.type, system, value, source=scene.source) for system, value in pairs if value)
+def _business(entry: Entry, listed: list[dict[str, Any]], scene: Scene) -> list[Parts]:
+    """Return the business identifiers of an entry without a RESTful id, that of its conditional url among them."""
+    if entry.id is not None:
+        return []
+    searched = searched_alias(entry.type, entry.conditional) if entry.conditional else None
+    named = [{"system": searched[1], "value": searched[2]}] if searched is not None else []
+    return business_identifiers(entry.type, [*listed, *named], source=scene.source)
 
 
 def _key(entry: Entry, parts: list[Parts], scene: Scene) -> tuple[str, bool]:

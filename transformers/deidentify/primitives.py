@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from transformers.deidentify.scene import Scene
@@ -19,9 +20,8 @@ COUNTER = re.compile(r"[0-9]{1,18}", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,6}", re.ASCII)
 MODE = re.compile(r"([0-9NO])(?:\s?([1-8RUV])(?![0-9A-Za-z]))?(?![0-9A-Za-z])", re.ASCII)
 MODE_PAIR = re.compile(r"([0-9])([1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
-REMEMBERED = 1 << 15
-
-_dates: dict[str, str] = {}
+USUAL = len("2024-03-01T08:15:42+01:00")
+fromisoformat = datetime.fromisoformat
 
 
 def boolean(value: object, scene: Scene) -> bool | None:  # noqa: ARG001 — every action has this signature
@@ -49,6 +49,12 @@ def minute(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Keep a date; cut an instant to the minute, with its offset."""
     if type(value) is not str:
         return None
+    if len(value) == USUAL and value[19] in "+-" and value[10] == "T" and value[4] == "-":
+        try:
+            fromisoformat(value)  # three times faster than the pattern
+        except ValueError:
+            return None
+        return f"{value[:16]}:00{value[19:]}"
     found = INSTANT.fullmatch(value)
     if found is not None:
         return f"{found[1]}:00{found[2] or ''}"
@@ -93,7 +99,7 @@ def mode(value: object, scene: Scene) -> str | None:  # noqa: ARG001
 
 def code(value: object, scene: Scene) -> Any:  # noqa: ANN401
     """Reduce a Coding."""
-    return scene.codes.coding(value, scene.hospital) if type(value) is dict else None
+    return scene.coding(value, scene.local_code) if type(value) is dict else None
 
 
 def concept(value: object, scene: Scene) -> dict[str, Any] | None:
@@ -103,8 +109,12 @@ def concept(value: object, scene: Scene) -> dict[str, Any] | None:
     listed = value.get("coding")
     if type(listed) is not list:
         return None
-    coding, hospital = scene.codes.coding, scene.hospital
-    kept = [made for one in listed if type(one) is dict and (made := coding(one, hospital)) is not None]
+    kept = []
+    for one in listed:
+        if type(one) is dict:
+            made = scene.coding(one, scene.local_code)
+            if made is not None:
+                kept.append(made)
     return {"coding": kept} if kept else None
 
 
@@ -122,7 +132,7 @@ def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:
         if type(comparator) is str and comparator in comparators:
             made["comparator"] = comparator
         if "code" in value:
-            unit = scene.codes.coding(value, scene.hospital)
+            unit = scene.coding(value, scene.local_code)
             if unit is not None:
                 made["system"] = unit["system"]
                 made["code"] = unit["code"]

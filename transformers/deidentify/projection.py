@@ -159,7 +159,12 @@ def many(action: Action) -> Action:
     def project(values: object, scene: Scene) -> list[Any] | None:
         if type(values) is not list:
             return None
-        return [made for one in values if (made := action(one, scene)) is not None] or None
+        kept = []
+        for one in values:
+            made = action(one, scene)
+            if made is not None:
+                kept.append(made)
+        return kept or None
 
     return project
 

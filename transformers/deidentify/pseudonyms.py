@@ -79,7 +79,10 @@ def keyed_hash(secret: bytes) -> Digest:
 
 def framed(*parts: str) -> bytes:
     """Join texts so that no other list of texts gives the same bytes."""
-    return "".join([f"{len(part)}:{part}" for part in parts]).encode()
+    text = ""
+    for part in parts:
+        text += f"{len(part)}:{part}"
+    return text.encode()
 
 
 class PlatformKey:
@@ -142,7 +145,8 @@ class HospitalKey:
         return self._local(self._bundle, parts)
 
     def _local(self, digest: Digest, parts: tuple[str, ...]) -> str:
-        return _marked(_base64url(digest(framed(*parts))[:LOCAL_BYTES]), demo=self._demo)
+        value = _base64url(digest(framed(*parts))[:LOCAL_BYTES])
+        return _marked(value, demo=True) if self._demo else value
 
 
 class LedgerKey:

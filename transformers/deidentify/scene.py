@@ -6,14 +6,16 @@ Gives keys and aliases; holds identities, so it never shows itself. Promise: one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_profiles.references import conditional, restful, searched_identifier
+from fhir_profiles.values import Entry
 from transformers.contract import Contract
 from transformers.deidentify.aliases import (
     Parts,
+    business_identifiers,
     business_parts,
+    identifiers,
     person_alias,
     searched_person,
     searched_stay,
@@ -33,8 +35,7 @@ Json = Mapping[str, Any]
 Out = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Known:
+class Known(NamedTuple):
     """The identity of one resource of the bundle. `aliases` are those of a person or a stay, the first one first."""
 
     type: str
@@ -50,13 +51,15 @@ class Scene:
     """One call of `scrub`."""
 
     __slots__ = (
+        "_local_codes",
+        "_logical",
+        "_named",
         "_references",
-        "by_identifier",
+        "_unnamed",
         "by_url",
-        "codes",
+        "coding",
         "contained",
         "contract",
-        "flags",
         "hospital",
         "keys",
         "left_out",
@@ -71,16 +74,18 @@ class Scene:
         self.contract = contract
         self.source = source
         self.hospital = hospital
-        self.codes = codes
+        self.coding = codes.coding
         self.types = types
         self.by_url: dict[str, Known] = {}
-        self.by_identifier: dict[Parts, Known] = {}
         self.keys: dict[tuple[str, str], str] = {}
         self.contained: dict[str, Known] = {}
         self.targets: list[str] = []
-        self.flags: set[str] = set()
         self.left_out: list[str] = []
-        self._references: dict[str, Out | None] = {}
+        self._references: dict[str, Out] = {}
+        self._local_codes: dict[tuple[str, str], str] = {}
+        self._unnamed: dict[str, list[tuple[Known, Json]]] = {}
+        self._named: dict[Parts, Known] = {}
+        self._logical: dict[Parts, Out] = {}
 
     def __repr__(self) -> str:
         return f"Scene(resources={len(self.by_url)})"
@@ -93,6 +98,28 @@ class Scene:
             self.keys[type_name, resource_id] = found
         return found
 
+    def local_code(self, system: str, code: str) -> str:
+        """Return what stands for a code of a system that is not listed."""
+        found = self._local_codes.get((system, code))
+        if found is None:
+            found = self._local_codes[system, code] = self.hospital.code(system, code)
+        return found
+
+    def register(self, known: Known, entry: Entry) -> None:
+        """Make a resource of the bundle known by its urls, and by its business identifiers when one is asked for."""
+        if entry.full_url is not None:
+            self.by_url[entry.full_url] = known
+        if entry.id is not None:
+            self.by_url[f"{entry.type}/{entry.id}"] = known
+        self._unnamed.setdefault(known.type, []).append((known, entry.resource or {}))
+
+    def by_identifier(self, parts: Parts) -> Known | None:
+        """Return the resource of the bundle that has a business identifier."""
+        for known, resource in self._unnamed.pop(parts[1], ()):
+            for one in business_identifiers(known.type, identifiers(resource), source=self.source):
+                self._named.setdefault(one, known)
+        return self._named.get(parts)
+
     def rest_alias(self, type_name: str, resource_id: str) -> str:
         """Return the alias of a person or stay by its RESTful id."""
         make = self.hospital.person if type_name == "Patient" else self.hospital.stay
@@ -102,20 +129,21 @@ class Scene:
         """Return what a Reference becomes, None when nothing of it may leave."""
         text = value.get("reference")
         if type(text) is str:
-            if text in self._references:
-                made = self._references[text]
-            else:
-                made = self._references[text] = self._resolve(text)
-            if made is None and text[:1] == "#":
-                made = self._to(self.contained.get(text[1:]))
+            made = self._references.get(text)
             if made is not None:
-                self._touch(made)
+                return made
+            made = self._to(self.contained.get(text[1:])) if text[:1] == "#" else self._resolve(text)
+            if made is not None:
+                if made["type"] in STRUCTURES:
+                    self.targets.append(made["identifier"]["value"])
+                elif text[:1] != "#":
+                    self._references[text] = made
                 return made
         identifier = value.get("identifier")
         if isinstance(identifier, dict):
             made = self._by_identifier(identifier, type_named(value.get("type")) or expected)
-            if made is not None:
-                self._touch(made)
+            if made is not None and made["type"] in STRUCTURES:
+                self.targets.append(made["identifier"]["value"])
             return made
         return None
 
@@ -126,10 +154,6 @@ class Scene:
             return None
         key = self._parent_key(value)
         return made if key is None else made | {"extension": [{"url": RESOURCE, "valueString": key}]}
-
-    def _touch(self, made: Out) -> None:
-        if made["type"] in STRUCTURES:
-            self.targets.append(made["identifier"]["value"])
 
     def _resolve(self, text: str) -> Out | None:
         known = self.by_url.get(text)
@@ -175,8 +199,12 @@ class Scene:
         if not value:
             return None
         parts = business_parts(type_name, system, value, source=self.source)
-        known = self.by_identifier.get(parts)
-        return self._to(known) if known is not None else _out(type_name, RESOURCE, self.hospital.resource(*parts))
+        made = self._logical.get(parts)
+        if made is None:
+            known = self.by_identifier(parts)
+            made = self._to(known) or _out(type_name, RESOURCE, self.hospital.resource(*parts))
+            self._logical[parts] = made
+        return made
 
     def _parent_key(self, value: Json) -> str | None:
         """Return the resource key of a referred Encounter: of the bundle's own one, else by id, else by number."""
@@ -194,7 +222,7 @@ class Scene:
             return None
         system, number = system_of(identifier.get("system")), value_of(identifier.get("value"))
         parts = business_parts("Encounter", system, number, source=self.source)
-        known = self.by_identifier.get(parts)
+        known = self.by_identifier(parts)
         return known.key if known is not None else self.hospital.resource(*parts)
 
 

@@ -15,7 +15,7 @@ import orjson
 from fhir_profiles.values import Entry, ValidBundle
 from transformers.contract import Contract
 from transformers.deidentify import facts, places, primitives
-from transformers.deidentify.identities import NO_IDENTITY, deleted, identify, leaving, register
+from transformers.deidentify.identities import NO_IDENTITY, deleted, identify, leaving
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import PERSON, Known, Scene
@@ -70,7 +70,7 @@ class _Scrubbing:
         persons = Persons(items)
         items = [item for item in items if self._has_accepted_owner(item)]
         groups, orphans = split(items, persons, finess=self._contract.finess)
-        self._refused |= dict.fromkeys((item.index for item in orphans), NO_IDENTITY)
+        self._refused |= dict.fromkeys((item.entry for item in orphans), NO_IDENTITY)
         by_index = {entry.index: entry for entry in self._entries}
         bundles = [self._bundle(group, self._with_facts(group, by_index)) for group in groups]
         bundles += [self._deletion(entry, known) for entry, known in identified if entry.method == "DELETE"]
@@ -91,7 +91,7 @@ class _Scrubbing:
                 if isinstance(known, Known):
                     found.append((entry, known))
                     if entry.resource is not None:
-                        register(known, entry, self._scene)
+                        self._scene.register(known, entry)
                     continue
                 refusal = known
             if refusal:
@@ -116,18 +116,14 @@ class _Scrubbing:
 
     def _project(self, entry: Entry, known: Known) -> Item:
         scene = self._scene
-        scene.targets, scene.flags = [], set()
+        scene.targets = []
         content: dict[str, Any] = self._rules.projections[entry.type](entry.resource, scene) or {}
         content["resourceType"] = entry.type
         content["identifier"] = leaving(known, entry.resource or {}, scene)
         if entry.type == "Patient":
             self._add_places(content, entry.resource or {})
         if known.unstable:
-            scene.flags.add("unstable-identity")
-        if scene.flags:
-            content.setdefault("meta", {})["tag"] = [
-                {"system": facts.FLAG, "code": flag} for flag in sorted(scene.flags)
-            ]
+            content.setdefault("meta", {})["tag"] = [{"system": facts.FLAG, "code": "unstable-identity"}]
         return Item(entry.index, known, content, tuple(scene.targets))
 
     def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
@@ -142,26 +138,26 @@ class _Scrubbing:
         owner = referred(item.content, OWNER_ELEMENTS, PERSON)
         code = self._refused_persons.get(owner) if owner is not None else None
         if code is not None:
-            self._refused[item.index] = code
+            self._refused[item.entry] = code
         return code is None
 
     def _with_facts(self, group: Group, by_index: dict[int, Entry]) -> list[dict[str, Any]]:
         """Return the contents of a group, followed by the facts that its Patients give."""
         made = [item.content for item in group.items]
         patients = [item for item in group.items if item.known.type == "Patient"]
-        sent = {item.index: by_index[item.index].resource or {} for item in group.items}
+        sent = {item.entry: by_index[item.entry].resource or {} for item in group.items}
         platform, hospital = self._keys.platform, self._keys.hospital
         for item in patients:
-            patient = sent[item.index]
+            patient = sent[item.entry]
             made.append(facts.person(patient, item.known, platform=platform, hospital=hospital))
-            coverages = [sent[one.index] for one in group.items if one.known.type == "Coverage"]
+            coverages = [sent[one.entry] for one in group.items if one.known.type == "Coverage"]
             insured = facts.insured(patient, item.known, coverages, platform=platform, hospital=hospital)
             made += [insured] if insured is not None else []
         for item in group.items if patients else ():
             if item.known.type == "Encounter":
                 alias = referred(item.content, OWNER_ELEMENTS, PERSON) or ""
                 owner = next((one for one in patients if alias in one.known.aliases), patients[0])
-                found = facts.age(sent[owner.index], alias, sent[item.index], item.known, hospital=hospital)
+                found = facts.age(sent[owner.entry], alias, sent[item.entry], item.known, hospital=hospital)
                 made += [found] if found is not None else []
         return made
 
@@ -185,7 +181,7 @@ class _Scrubbing:
             key=group.key,
             body=orjson.dumps(body, option=orjson.OPT_SORT_KEYS),
             bundle_identity=self._keys.hospital.bundle(self._scene.source, identity) if identity else "",
-            indices=tuple(sorted({item.index for item in group.items})),
+            indices=tuple(sorted({item.entry for item in group.items})),
             rules_version=self._rules.version,
             key_id=self._keys.key_id,
             token=SCRUB_TOKEN,

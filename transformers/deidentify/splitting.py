@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers.deidentify.scene import PERSON, STAY, STRUCTURES, Known
 
@@ -15,17 +15,16 @@ OWNER_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Item:
+class Item(NamedTuple):
     """One projected resource: the entry that it came with, its identity, its content, the structures it refers to."""
 
-    index: int
+    entry: int
     known: Known
     content: dict[str, Any]
     targets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Item(index={self.index}, type={self.known.type})"
+        return f"Item(entry={self.entry}, type={self.known.type})"
 
 
 @dataclass(slots=True)
@@ -101,7 +100,7 @@ def split(items: Sequence[Item], persons: Persons, *, finess: str) -> tuple[list
     for group in groups.values():
         reached = list(_reached(group.items, structures))
         carried |= {one.known.key for one in reached}
-        group.items = sorted([*group.items, *reached], key=lambda one: one.index)
+        group.items = sorted([*group.items, *reached], key=lambda one: one.entry)
     alone = [item for key, item in structures.items() if key not in carried]
     found = list(groups.values())
     if alone:
