@@ -1,7 +1,7 @@
 """The SQL that the state speaks: one text for SQLite and PostgreSQL, and the little of a connection that runs it.
 
-The modules of `ops` keep to what both engines understand (`ON CONFLICT`, `RETURNING`, recursive queries). Three things
-differ and are written as SQLite writes them: `?` and `:name` parameters, and `json_each(?)` for a list of values.
+The modules of `ops` keep to what both understand (`ON CONFLICT`, `RETURNING`, recursive queries). Written as in SQLite,
+and translated: `?` and `:name`, `json_each(?)` for a list of values, `CROSS JOIN … ON` for a join in this order.
 """
 
 from __future__ import annotations

@@ -17,9 +17,10 @@ import pyarrow as pa
 
 from fhir_profiles.errors import Misconfigured
 from streaming.layout import Layout, layout_of, tables_of_year, timeless_tables, year_of
-from streaming.sink import Change
+from streaming.sink import Change, RefusedRows
 from transformers.snds.view import Row
 
+REFUSED = (ValueError, TypeError, OverflowError, duckdb.DataError)
 MEMORY_LIMIT = "384MB"
 THREADS = 2
 
@@ -67,8 +68,10 @@ class DuckDbSink:
             self._connection.execute("INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[])", [touched])
             self._connection.execute("UPDATE marks.change SET number = number + 1")
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             self._connection.execute("ROLLBACK")
+            if isinstance(error, REFUSED):
+                raise RefusedRows from None  # their text quotes the value
             raise
         return self.change_number()
 
@@ -125,7 +128,8 @@ class DuckDbSink:
             layout = layout_of(name)
             columns = ", ".join(f"{_quoted(column.name)} {column.duckdb}" for column in layout.columns)
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS rows.{_quoted(name)} (owner BIGINT, {columns})")
-            self._connection.execute(f"CREATE OR REPLACE VIEW main.{_quoted(name)} AS {_view(name, layout)}")
+            view = layout.view(f"rows.{_quoted(name)}")
+            self._connection.execute(f"CREATE OR REPLACE VIEW main.{_quoted(name)} AS {view}")
             self._made.add(name)
 
     def _remove(self, table: str, owners: Sequence[int]) -> None:
@@ -137,7 +141,7 @@ class DuckDbSink:
     def _insert(self, table: str, rows: Sequence[tuple[int, Row]]) -> None:
         if not rows:
             return
-        arrow = _arrow(layout_of(table), rows)
+        arrow = arrow_of(layout_of(table), rows)
         self._connection.register("arrived", arrow)
         try:
             self._connection.execute(f"INSERT INTO rows.{_quoted(table)} SELECT * FROM arrived")  # noqa: S608
@@ -159,18 +163,12 @@ def _lock(path: Path) -> BinaryIO:
     return handle
 
 
-def _arrow(layout: Layout, rows: Sequence[tuple[int, Row]]) -> pa.Table:
+def arrow_of(layout: Layout, rows: Sequence[tuple[int, Row]]) -> pa.Table:
+    """Return rows of a table, each with its owner, as Arrow. Raises on a value that its column does not take."""
     columns = list(zip(*(row for _, row in rows), strict=True))
     arrays = [pa.array([owner for owner, _ in rows], pa.int64())]
     arrays += [pa.array(values, column.arrow) for values, column in zip(columns, layout.columns, strict=True)]
     return pa.Table.from_arrays(arrays, names=["owner", *(column.name for column in layout.columns)])
-
-
-def _view(name: str, layout: Layout) -> str:
-    columns = ", ".join(_quoted(column.name) for column in layout.columns)
-    if not layout.merged:
-        return f"SELECT {columns} FROM rows.{_quoted(name)}"  # noqa: S608
-    return layout.merged.format(columns=columns, rows=f"rows.{_quoted(name)}")
 
 
 def _quoted(name: str) -> str:

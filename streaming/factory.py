@@ -13,7 +13,9 @@ from pathlib import Path
 from streaming.broker import Consumer, Publisher
 from streaming.conversion import Rules
 from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog
+from streaming.postgres import PostgresConnection
 from streaming.reading import LOG
+from streaming.store import EmbeddedStore, Store
 from streaming.table_writer import USUAL, Pace, TableWriter
 from streaming.topics import KafkaConnection, check_topics
 
@@ -62,15 +64,30 @@ def open_consumer(data_dir: Path, *, kafka: KafkaConnection | None = None) -> It
 
 @contextmanager
 def open_writer(
-    data_dir: Path, *, rules: Rules, kafka: KafkaConnection | None = None, pace: Pace = USUAL
+    data_dir: Path,
+    *,
+    rules: Rules,
+    kafka: KafkaConnection | None = None,
+    postgres: PostgresConnection | None = None,
+    pace: Pace = USUAL,
 ) -> Iterator[TableWriter]:
-    """Open the table writer on its log and its store, and close all of them afterwards.
+    """Open a table writer on its log and its store, and close all of them afterwards.
 
-    Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics), `Unavailable`.
+    Tables and state are in PostgreSQL when a connection is given (any number of writers), else in the data folder
+    (one). Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics, rights in the
+    database) and, while broker or database are away at the start, `Unavailable`: try again.
     """
     with open_consumer(data_dir, kafka=kafka) as consumer:
-        writer = TableWriter(data_dir, consumer=consumer, rules=rules, pace=pace)
+        writer = TableWriter(_store(data_dir, postgres), consumer=consumer, rules=rules, pace=pace)
         try:
             yield writer
         finally:
             writer.close()
+
+
+def _store(data_dir: Path, postgres: PostgresConnection | None) -> Store:
+    if postgres is None:
+        return EmbeddedStore(data_dir)
+    from streaming.postgres_store import PostgresStore
+
+    return PostgresStore(postgres)

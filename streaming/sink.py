@@ -1,6 +1,6 @@
 """The face of a table store: whole persons are replaced, in one transaction.
 
-DuckDB (embedded) implements it; nothing else in `streaming` knows which store runs.
+DuckDB (embedded) and PostgreSQL implement it; nothing else in `streaming` knows which store runs.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from transformers.snds.view import Row
 
@@ -27,15 +27,30 @@ class Change:
         return f"Change({sum(map(len, self.rows.values()))} rows)"
 
 
+class RefusedRows(Exception):  # noqa: N818 - what happened
+    """A row holds a value that its column does not take; nothing of the change was kept."""
+
+
 class Sink(Protocol):
     """A store of tables in the SNDS's shape. Applying the same change twice gives the same tables."""
 
     def apply(self, change: Change) -> int:
-        """Commit a change, mark its tables as not yet published, and return the number of the change."""
+        """Commit a change, mark its tables as not yet published, and return the number of the change.
+
+        Raises `RefusedRows` when a value does not fit its column.
+        """
         ...
 
     def change_number(self) -> int:
-        """Return the number of the last committed change, 0 when there was none."""
+        """Return the number of the last committed change, 0 when there was none or none has to be published."""
+        ...
+
+    def published_tables(self) -> tuple[str, ...]:
+        """Return the official tables that readers should see now: the fixed ones, and every year that has rows."""
+        ...
+
+    def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Read the official tables."""
         ...
 
     def close(self) -> None:

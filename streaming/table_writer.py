@@ -11,34 +11,32 @@ from __future__ import annotations
 
 import gc
 import logging
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import psycopg
 
-from fhir_profiles.errors import Fault, PipelineError
+from fhir_profiles.errors import Fault, PipelineError, Unavailable
 from streaming import dead_letter, ownership
-from streaming.accounts import STATE, WISH
 from streaming.batches import Fresh, apply_batch
 from streaming.broker import Consumer
 from streaming.conversion import FAILED, Plan, Rules, plan
 from streaming.dead_letter import FloodGuard
-from streaming.duckdb_sink import DuckDbSink
 from streaming.embedded_log import EmbeddedConsumer
-from streaming.lake import Lake
 from streaming.reading import LOG
+from streaming.sink import RefusedRows, Sink
 from streaming.state import State
+from streaming.store import EmbeddedStore, Store
 
 IDLE_S = 0.05
 RETRY_S = 1.0
 SWEEP_S = 60.0
-TABLES = "tables.duckdb"
-LAKE = "lake"
+SHARE_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -87,25 +85,18 @@ def embedded_writer(data_dir: Path, rules: Rules, *, pace: Pace = USUAL) -> Iter
 
 
 class TableWriter:
-    """The one writer of an installation's tables. One thread calls it."""
+    """The writer of an installation's tables: a data folder, or a store of its own. One thread calls it."""
 
     def __init__(
         self,
-        data_dir: Path,
+        where: Path | Store,
         *,
         consumer: Consumer,
         rules: Rules,
         pace: Pace = USUAL,
         at: Callable[[str], None] = _nothing,
     ) -> None:
-        self._sink = DuckDbSink(data_dir / TABLES)
-        try:
-            self._state = State(data_dir / STATE)
-        except BaseException:
-            self._sink.close()
-            raise
-        self._wish = data_dir / WISH
-        self._lake = Lake(data_dir / LAKE)
+        self._store: Store = EmbeddedStore(where) if isinstance(where, Path) else where
         self._consumer = consumer
         self._rules = rules
         self._pace = pace
@@ -117,12 +108,17 @@ class TableWriter:
         self._round = pace.persons
         self._write_at = 0.0
         self._sweep_at = 0.0
+        self._share_at = 0.0
         self._positions: dict[int, int] | None = None
 
     @property
-    def sink(self) -> DuckDbSink:
+    def sink(self) -> Sink:
         """Return the open tables (digests in tests)."""
-        return self._sink
+        return self._store.sink
+
+    @property
+    def _state(self) -> State:
+        return self._store.state
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set. Raises the `PipelineError` that no retry can cure, after noting its code."""
@@ -132,43 +128,64 @@ class TableWriter:
                 if not self._step():
                     self._sweep()
                     stop.wait(IDLE_S)
+            except Unavailable as error:
+                log.warning("table writer: %s, trying again", error.code)
+                self._again(stop)
             except PipelineError as error:
-                with self._state.transaction():
-                    self._state.note("stopped", error.code)
+                self._note_stop(error.code)
                 raise
-            except (sqlite3.OperationalError, duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
-                # disk full or locked: marks and offsets make another attempt safe
+            except self._store.transient as error:
+                # disk full, locked, or the server is away: marks and offsets make another attempt safe
                 log.error("table writer: %s, trying again", type(error).__name__)  # noqa: TRY400
-                stop.wait(RETRY_S)
-            except duckdb.Error as error:
+                self._again(stop)
+            except (duckdb.Error, psycopg.Error) as error:
                 log.error("table writer: %s", type(error).__name__)  # noqa: TRY400
+                self._note_stop("tables-failed")
                 raise Fault("tables-failed") from None
 
     def drain(self) -> None:
         """Apply everything that the log holds now, write the rows and publish them."""
         self._start()
-        while self._step(publish=False):
+        assert self._positions is not None
+        ends = {partition: self._consumer.last_offset(partition) for partition in self._positions}
+        while self._step(publish=False) or any(self._positions[one] < end for one, end in ends.items()):
             pass
-        self._publish()
+        self._store.show_now()
+        self._at("published")
 
     def close(self) -> None:
-        """Let go of the files; what is not applied yet stays in the log."""
-        self._state.close()
-        self._sink.close()
+        """Let go of the store; what is not applied yet stays in the log."""
+        self._store.close()
 
     def _start(self) -> None:
-        """Check once that this log continues the tables, and finish what a crash interrupted."""
-        if self._positions is not None:
-            return
-        positions = self._state.positions(self._consumer)
-        with self._state.transaction():
-            self._state.note("stopped", None)
-            self._state.set_counter("rows_change", self._sink.change_number())
-        if not self._lake.exists or self._sink.unpublished():
-            self._lake.publish(self._sink)
-        with self._state.transaction():
-            self._state.set_counter("lake_change", self._sink.change_number())
-        self._positions = positions
+        """Check that this log continues the tables, finish what a crash interrupted, take a share of the partitions."""
+        if self._positions is None:
+            with self._state.transaction():
+                self._state.note("stopped", None)
+            self._take(self._store.share(self._consumer.partitions()))
+            self._store.begin()
+        elif time.monotonic() >= self._share_at and not self._fresh:
+            mine = self._store.share(tuple(self._consumer.partitions()))
+            if set(mine) != set(self._positions):
+                self._take(mine)
+
+    def _take(self, partitions: Sequence[int]) -> None:
+        self._positions = self._state.positions(self._consumer, partitions)
+        self._consumer.follow(partitions)
+        self._share_at = time.monotonic() + SHARE_S
+
+    def _again(self, stop: threading.Event) -> None:
+        """Wait, and begin anew from what is stored."""
+        self._positions = None
+        self._fresh.clear()
+        self._failed.clear()
+        stop.wait(RETRY_S)
+        with suppress(Unavailable):  # then the next attempt fails the same way
+            self._store.reopen()
+
+    def _note_stop(self, code: str) -> None:
+        with suppress(*self._store.transient), self._state.transaction():
+            self._state.note("stopped", code)
 
     def _step(self, *, publish: bool = True) -> bool:
         """Read a batch or write a round; return whether there was anything to do."""
@@ -184,8 +201,9 @@ class TableWriter:
         wrote = self._write_round()
         if not self._state.is_dirty():
             self._end_window()
-        if publish and (self._lake.due() or self._wished(busy=full or wrote)):
-            self._publish()
+        if publish:
+            self._store.show(busy=full or wrote)
+            self._at("published")
         return full or wrote
 
     def _read(self) -> bool:
@@ -203,6 +221,7 @@ class TableWriter:
                 log_identity=self._consumer.identity(),
                 contracts=self._rules.contracts,
                 flood=self._flood,
+                after=position,
             )
             self._positions[partition] = last
             self._fresh += fresh
@@ -212,37 +231,47 @@ class TableWriter:
         return full
 
     def _write_round(self) -> bool:
-        """Replace the rows of the next dirty persons (transaction 2)."""
+        """Replace the rows of the next dirty persons (transaction 2; with their plan in it, where one database is)."""
         if not self._state.is_dirty():
             return False
-        with self._state.transaction() as connection:
-            planned = plan(connection, self._state.dirty(self._round), rules=self._rules)
-            self._state.mark_dirty(set(planned.displaced))
-        self._at("planned")
-        change = planned.change
+        planned: Plan | None = None
         try:
-            number = self._sink.apply(change) if change.rows or change.removed else self._sink.change_number()
-        except (ValueError, TypeError, OverflowError, duckdb.DataError) as error:
-            self._isolate(planned, type(error).__name__)
+            with self._store.round():
+                with self._state.transaction() as connection:
+                    dirty = self._state.dirty(self._round)
+                    if not dirty:  # other writers are at work on these hospitals
+                        return False
+                    planned = plan(connection, dirty, rules=self._rules)
+                    self._state.mark_dirty(planned.displaced)
+                self._at("planned")
+                self._replace(planned)
+        except RefusedRows:
+            assert planned is not None
+            self._isolate(planned)
             return True
-        self._at("written")
-        with self._state.transaction() as connection:
-            ownership.settle(connection, planned.written, change.removed)
-            connection.executemany("DELETE FROM dirty_year WHERE finess = ? AND year = ?", planned.years)
-            self._state.mark_dirty(set(planned.displaced))
-            self._state.set_counter("rows_change", number)
         self._failed |= {(person.finess, alias) for person in planned.failed for alias in person.aliases}
         self._at("settled")
         return True
 
-    def _isolate(self, planned: Plan, error: str) -> None:
+    def _replace(self, planned: Plan) -> None:
+        change, sink = planned.change, self._store.sink
+        number = sink.apply(change) if change.rows or change.removed else sink.change_number()
+        self._at("written")
+        with self._state.transaction() as connection:
+            ownership.settle(connection, planned.written, change.removed)
+            connection.executemany("DELETE FROM dirty_year WHERE finess = ? AND year = ?", planned.years)
+            self._state.mark_dirty(planned.displaced)
+            if number:
+                self._state.set_counter("rows_change", number)
+
+    def _isolate(self, planned: Plan) -> None:
         """The store refused a row: go on person by person, and put the one whose rows it refuses in quarantine."""
         if len(planned.written) > 1 and self._round > 1:
             self._round = 1
             return
         if not planned.written:
             raise Fault("rows-refused")
-        log.error("rows refused by the store: %s", error)
+        log.error("rows refused by the store")
         refused = {(one.person.finess, alias) for one in planned.written for alias in one.person.aliases}
         self._rules = replace(self._rules, refused=self._rules.refused | refused)
 
@@ -264,20 +293,7 @@ class TableWriter:
         self._failed.clear()
         self._failures.check()
 
-    def _publish(self) -> None:
-        if self._sink.unpublished():
-            self._wish.unlink(missing_ok=True)
-            self._lake.publish(self._sink)
-            self._at("published")
-        if self._state.counter("lake_change") != self._sink.change_number():
-            with self._state.transaction():
-                self._state.set_counter("lake_change", self._sink.change_number())
-
-    def _wished(self, *, busy: bool) -> bool:
-        """Say whether another process waits for the lake and nothing else is left to do first."""
-        return not busy and self._wish.exists()
-
     def _sweep(self) -> None:
         if time.monotonic() >= self._sweep_at:
-            self._lake.sweep()
+            self._store.tidy()
             self._sweep_at = time.monotonic() + SWEEP_S

@@ -1,0 +1,150 @@
+"""A real PostgreSQL in a folder of its own, as an unprivileged user, `fsync` on; kill -9 and start again.
+
+A direct child that is reaped: an unreaped postmaster keeps its lock file valid and the restart fails.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from streaming.postgres import PostgresConnection
+from tests.support.installation import free_port
+
+PROGRAMS = Path("/usr/lib/postgresql")
+UNPRIVILEGED = "nobody"
+READY_WITHIN_S = 30.0
+
+
+def _programs() -> Path | None:
+    found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    named = shutil.which("initdb")
+    return Path(named).parent if named else None
+
+
+def missing() -> str | None:
+    """Say in one line what is missing to run a server, or None."""
+    return None if _programs() else "no PostgreSQL: apt-get install postgresql"
+
+
+class PostgresServer:
+    """One cluster with its data in `folder`, reachable on loopback only, as its owner `postgres`."""
+
+    def __init__(self, folder: Path) -> None:
+        programs = _programs()
+        assert programs is not None, missing()
+        self._programs = programs
+        self.folder = folder
+        self.port = free_port()
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True)
+        if os.getuid() == 0:
+            _let_through(folder)
+            os.chown(folder, *_owner())
+        self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--locale=C", "-E", "UTF8")
+
+    @property
+    def connection(self) -> PostgresConnection:
+        return self.database("postgres")
+
+    def database(self, name: str, *, user: str = "postgres") -> PostgresConnection:
+        return PostgresConnection(f"postgresql://{user}@127.0.0.1:{self.port}/{name}")
+
+    def create(self, name: str) -> PostgresConnection:
+        """Make a database, empty."""
+        with self.connection.open() as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.database(name)
+
+    def start(self) -> None:
+        """Start and return when it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
+                    "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on",
+                    "-c", "synchronous_commit=on", "-c", "shared_buffers=64MB",
+                ],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **_as_unprivileged(),
+            )  # fmt: skip
+        deadline = time.monotonic() + READY_WITHIN_S
+        while True:
+            try:
+                psycopg.connect(self.connection.dsn, connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise AssertionError(self._log.read_text(errors="replace")[-3000:]) from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def kill(self) -> None:
+        """End it, and all that it started, as a power cut does."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            stdout=subprocess.DEVNULL,
+            timeout=60,
+            check=True,
+            cwd="/",
+            **_as_unprivileged(),
+        )
+
+
+def _owner() -> tuple[int, int]:
+    entry = pwd.getpwnam(UNPRIVILEGED)
+    return entry.pw_uid, entry.pw_gid
+
+
+def _as_unprivileged() -> dict[str, object]:
+    """PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return {}
+    user, group = _owner()
+    return {"user": user, "group": group, "extra_groups": []}
+
+
+def _let_through(folder: Path) -> None:
+    """Temporary folders of root are closed to others: let the server reach its own, and nothing be listed."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+
+
+@contextmanager
+def running_postgres(folder: Path) -> Iterator[PostgresServer]:
+    """Run a server for the length of the block."""
+    server = PostgresServer(folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

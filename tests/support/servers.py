@@ -1,0 +1,71 @@
+"""One broker and one database server for all tests of a session, each test with topics or a database of its own."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fhir_profiles.errors import PipelineError
+from streaming.postgres import PostgresConnection
+from streaming.topics import TOPICS, KafkaConnection, admin, check_topics, create_topics
+from tests.support import kafka_broker, postgres_server
+
+NUMBERED = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka_broker.KafkaBroker]:
+    """A running broker that no test may harm."""
+    if reason := kafka_broker.missing():
+        pytest.skip(f"no real Kafka here: {reason}")
+    with kafka_broker.running_broker(tmp_path_factory.mktemp("kafka") / "broker") as running:
+        yield running
+
+
+@pytest.fixture
+def kafka(broker: kafka_broker.KafkaBroker) -> KafkaConnection:
+    """The topics, made anew."""
+    return fresh_topics(KafkaConnection((broker.bootstrap,)))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres_server.PostgresServer]:
+    """A running database server that no test may harm."""
+    if reason := postgres_server.missing():
+        pytest.skip(f"no real PostgreSQL here: {reason}")
+    with postgres_server.running_postgres(tmp_path_factory.mktemp("postgres") / "server") as running:
+        yield running
+
+
+@pytest.fixture
+def postgres(server: postgres_server.PostgresServer) -> PostgresConnection:
+    """An empty database."""
+    return server.create(f"test_{next(NUMBERED)}")
+
+
+def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
+    """Remove our topics, if there are any, and make them again."""
+    client = admin(connection)
+    ours = sorted({topic.name for topic in TOPICS} & set(client.list_topics()))
+    if ours:
+        client.delete_topics(ours)
+    client.close()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            create_topics(connection)
+            check_topics(connection)
+        except PipelineError:  # the old ones are still going
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return connection
+
+
+def folder_of(base: Path) -> Path:
+    """Return a folder that does not exist yet."""
+    return base / f"data{next(NUMBERED)}"
