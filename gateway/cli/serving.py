@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,11 +78,17 @@ def run_tables(data_dir: Path) -> int:
     from gateway import access, logs
     from streaming.conversion import Rules
     from streaming.factory import open_writer
+    from streaming.reference_store import read_reference
+    from transformers.snds.person import person_rows
 
     settings = load_settings(data_dir, os.environ)
     logs.configure(settings.log_level, process="table-writer")
     contracts = access.Access(data_dir)
-    rules = Rules(contracts=contracts.contract, pseudonyms=load_table_keys(data_dir / KEYS))
+    rules = Rules(
+        contracts=contracts.contract,
+        pseudonyms=load_table_keys(data_dir / KEYS),
+        convert=partial(person_rows, reference=read_reference(data_dir)),
+    )
     kafka = kafka_connection(settings) if settings.broker == "kafka" else None
     stop = threading.Event()
     for number in STOP:

@@ -66,11 +66,11 @@ def dispense_days(view: PersonView, *, placing: Placing) -> tuple[date, ...]:
 
 def dispensing_rows(
     view: PersonView,
+    beneficiary: Row | None,
     *,
     placing: Placing,
     contract: Contract,
     pseudonyms: TablePseudonyms,
-    beneficiary: Row | None,
     birth: tuple[int, int | None] | None,
     reference: Reference = NO_REFERENCE,
 ) -> Dispensed:

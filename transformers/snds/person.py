@@ -16,13 +16,15 @@ from transformers.snds.beneficiary import Beneficiary, beneficiary, beneficiary_
 from transformers.snds.births import birth
 from transformers.snds.clinical import clinical_rows
 from transformers.snds.contents import Content, gather
+from transformers.snds.dispensing import dispense_days, dispensing_rows
 from transformers.snds.elements import Json
 from transformers.snds.emergencies import joined_admissions
+from transformers.snds.expensive_drugs import expensive_rows
 from transformers.snds.mco import StayRow, geographic_finess, mco_rows
 from transformers.snds.passages import passage, stay_modes
 from transformers.snds.placing import NO_STAY, ClinicalRows, Place, Placing
 from transformers.snds.reference import NO_REFERENCE, Reference
-from transformers.snds.schema import TABLES, physical_name
+from transformers.snds.schema import physical_name
 from transformers.snds.stay_sheet import group_incomplete, stay_sheet
 from transformers.snds.stays import Judge, Verdict, is_emergency, is_stay
 from transformers.snds.structures import Structures
@@ -30,7 +32,6 @@ from transformers.snds.view import PersonRows, PersonView, Row, RsaNumbers, Stay
 from transformers.snds.visits import Visit, Visits, find_visits
 
 NO_STAY_OF_ITS_OWN = Verdict("none")
-DISPENSED = "ER_PRS_F"
 CLINICAL = frozenset({"Observation", "MedicationRequest", "MedicationAdministration", "MedicationDispense"})
 
 
@@ -69,13 +70,29 @@ def person_rows(
     written = _numbered(course, person, contract=contract, structures=structures, numbers=numbers)
     placing = _placing(course, written)
     clinical = clinical_rows(
-        view, placing=placing, contract=contract, pseudonyms=pseudonyms, nir_ano_17=person.nir_ano_17
+        view,
+        placing=placing,
+        contract=contract,
+        pseudonyms=pseudonyms,
+        nir_ano_17=person.nir_ano_17,
+        reference=reference,
     )
     counts.update(clinical.counts)
     tables: dict[str, list[Row]] = {name: list(rows) for name, rows in clinical.tables.items() if rows}
     for one in written.values():
         _add_stay(tables, one, clinical, structures=structures, pseudonyms=pseudonyms)
-    _add_person(tables, person, list(written.values()), contract)
+    days = dispense_days(view, placing=placing)
+    row = _beneficiary(tables, person, list(written.values()), contract=contract, dispensed=days)
+    if row is not None:
+        tables["IR_BEN_R"] = [row]
+    expensive = expensive_rows(view, placing=placing, contract=contract, reference=reference)
+    dispensed = dispensing_rows(
+        view, row, placing=placing, contract=contract, pseudonyms=pseudonyms, birth=person.birth, reference=reference
+    )
+    for found in (expensive, dispensed):
+        counts.update(found.counts)
+        for name, rows in found.tables.items():
+            tables.setdefault(name, []).extend(rows)
     extra = {key: _stay_counts(one, written) for key, one in written.items()}
     return PersonRows(
         stays=_outcomes(course, written, extra),
@@ -172,24 +189,20 @@ def _add_stay(
     )
 
 
-def _add_person(
-    tables: dict[str, list[Row]], person: Beneficiary, written: Sequence[StayRow], contract: Contract
-) -> None:
-    """Add the row of `IR_BEN_R` of a person of whom any care is written."""
-    if not tables:
-        return
+def _beneficiary(
+    tables: Mapping[str, Sequence[Row]],
+    person: Beneficiary,
+    written: Sequence[StayRow],
+    *,
+    contract: Contract,
+    dispensed: Sequence[date],
+) -> Row | None:
+    """Return the row of `IR_BEN_R` of a person of whom any care is written."""
+    if not tables and not dispensed:
+        return None
     care = [day for one in written for day in (one.stay.entry.day, one.stay.exit.day)]
-    care += _dispensed(tables)
     died = [one.stay.exit.day for one in written if one.exit_mode.mode == "9"]
-    row = beneficiary_row(person, contract=contract, care=care, death_at_exit=max(died, default=None))
-    if row is not None:
-        tables["IR_BEN_R"] = [row]
-
-
-def _dispensed(tables: Mapping[str, Sequence[Row]]) -> list[date]:
-    rows = tables.get(DISPENSED, ())
-    place = TABLES[DISPENSED].names.index("EXE_SOI_DTD") if DISPENSED in TABLES else 0
-    return [row[place] for row in rows if row[place] is not None]
+    return beneficiary_row(person, contract=contract, care=[*care, *dispensed], death_at_exit=max(died, default=None))
 
 
 def _stay_counts(one: StayRow, written: Mapping[str, StayRow]) -> Mapping[str, int]:

@@ -25,6 +25,7 @@ from transformers.contract import Contract
 from transformers.deidentify.pseudonyms import TableKeys, random_key
 from transformers.snds.dispensing import Dispensed, age_code, dispense_days, dispensing_rows
 from transformers.snds.expensive_drugs import expensive_rows
+from transformers.snds.person import person_rows
 from transformers.snds.placing import NO_STAY, Place
 from transformers.snds.reference import NO_REFERENCE, Listed, Reference
 from transformers.snds.schema import TABLES
@@ -66,10 +67,10 @@ def convert(
 ) -> Dispensed:
     return dispensing_rows(
         view(*resources),
+        person or beneficiary(),
         placing=lambda _: place,
         contract=contract,
         pseudonyms=Pseudonyms(),
-        beneficiary=person or beneficiary(),
         birth=(1960, 2),
         reference=reference,
     )
@@ -158,8 +159,8 @@ def test_a_dispense_in_an_ambulatory_contact_counts() -> None:
 
 def test_a_person_who_is_not_chained_has_no_line() -> None:
     converted = dispensing_rows(
-        view(dispense()), placing=lambda _: NO_STAY, contract=Contract(finess=FINESS), pseudonyms=Pseudonyms(),
-        beneficiary=None, birth=None,
+        view(dispense()), None, placing=lambda _: NO_STAY, contract=Contract(finess=FINESS), pseudonyms=Pseudonyms(),
+        birth=None,
     )  # fmt: skip
 
     assert converted.tables == {}
@@ -203,8 +204,8 @@ def test_without_the_switch_of_care_dates_the_month_remains() -> None:
 
 def test_the_keys_of_ten_thousand_dispenses_of_a_month_are_all_different() -> None:
     converted = dispensing_rows(
-        view(*(dispense() for _ in range(10_000))), placing=lambda _: NO_STAY, contract=Contract(finess=FINESS),
-        pseudonyms=TableKeys(random_key()), beneficiary=beneficiary(), birth=(1960, 2),
+        view(*(dispense() for _ in range(10_000))), beneficiary(), placing=lambda _: NO_STAY, contract=CONTRACT,
+        pseudonyms=TableKeys(random_key()), birth=(1960, 2),
     )  # fmt: skip
 
     keys = {tuple(row[name] for name in KEYS) for row in rows(converted, "ER_PRS_F")}
@@ -273,3 +274,25 @@ def test_a_dose_that_cannot_be_told_in_units_is_counted(dose: dict[str, Any]) ->
     converted = expensive(given(dose))
 
     assert (converted.tables, converted.counts) == ({}, {"expensive-quantity-unknown": 1})
+
+
+def test_a_dispense_is_care_of_its_person_and_joins_the_beneficiary() -> None:
+    person = {"system": "urn:snds-gateway:person", "value": "person-alias"}
+    known = {"resourceType": "Patient", "identifier": [person], "gender": "female", "birthDate": "1960-02"}
+    fact = {
+        "resourceType": "Basic",
+        "code": concept(("urn:snds-gateway:fact", "person")),
+        "identifier": [
+            {"system": f"urn:snds-gateway:{name}", "value": f"{name}-level-one-0000"} for name in ("psa", "ano")
+        ],
+    }
+    found = person_rows(
+        view(known, fact, dispense()), contract=CONTRACT, pseudonyms=Pseudonyms(), numbers=lambda *_: "0" * 10
+    )
+
+    assert sorted(found.tables) == ["ER_ETE_F", "ER_PHA_F", "ER_PRS_F", "IR_BEN_R"]
+    [held] = [dict(zip(TABLES["IR_BEN_R"].names, row, strict=True)) for row in found.tables["IR_BEN_R"]]
+    [line] = [dict(zip(TABLES["ER_PRS_F"].names, row, strict=True)) for row in found.tables["ER_PRS_F"]]
+    assert (held["BEN_NIR_PSA"], held["BEN_RNG_GEM"]) == (line["BEN_NIR_PSA"], line["BEN_RNG_GEM"])
+    assert held["MAX_TRT_DTD"] == date(2024, 3, 15)
+    assert line["BEN_SEX_COD"] == 2
