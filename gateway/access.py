@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fhir_profiles.errors import Misconfigured
 from gateway import contracts, credentials, logs, units
+from gateway.contract_history import keep_version
 from gateway.contracts import Hospitals, load_hospitals
 from transformers.contract import Contract
 from transformers.deidentify.keys import GatewayKeys, load_gateway_keys
@@ -46,6 +47,7 @@ class Access:
 
     def _load(self) -> tuple[Hospitals, Mapping[str, GatewayKeys]]:
         hospitals = load_hospitals(self._data_dir)
+        keep_version(self._data_dir)
         return hospitals, {one: load_gateway_keys(self._data_dir / KEYS, one) for one in hospitals.contracts}
 
     def _look(self) -> Seen:

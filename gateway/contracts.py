@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
@@ -68,12 +68,21 @@ def load_hospitals(data_dir: Path) -> Hospitals:
 
 def load_contracts(data_dir: Path) -> dict[str, Contract]:
     """Read D/hospitals.toml and the unit tables. Raises Misconfigured."""
-    document = toml_file.read_toml(data_dir / FILE)
+    found = contracts_of(toml_file.read_toml(data_dir / FILE))
+    tables = {finess: unit_file(data_dir, finess) for finess in found}
+    return {
+        finess: replace(contract, units=read_units(tables[finess])) if tables[finess].exists() else contract
+        for finess, contract in found.items()
+    }
+
+
+def contracts_of(document: Mapping[str, Any]) -> dict[str, Contract]:
+    """Check the content of D/hospitals.toml. Raises Misconfigured."""
     toml_file.refuse_unknown(document, ("version", "hospital"), FILE)
     if document.get("version") != VERSION:
         raise Misconfigured("contract-version", f"{FILE}: version = {VERSION} is expected")
     listed = toml_file.tables(document.get("hospital", {}), f"{FILE}: hospital")
-    return {finess: _contract(data_dir, finess, terms) for finess, terms in listed}
+    return {finess: _contract(finess, terms) for finess, terms in listed}
 
 
 def terms_of_contracts() -> dict[str, Any]:
@@ -88,13 +97,12 @@ def checked_switches(words: list[str], place: str) -> frozenset[str]:
     return frozenset(words)
 
 
-def _contract(data_dir: Path, finess: str, terms: Mapping[str, Any]) -> Contract:
+def _contract(finess: str, terms: Mapping[str, Any]) -> Contract:
     place = f"{FILE}: hospital.{checked_finess(finess, FILE)}"
     hints = terms_of_contracts()
     toml_file.refuse_unknown(terms, hints, place)
     values = {name: _value(f"{place}.{name}", hints[name], given) for name, given in terms.items()}
-    table = unit_file(data_dir, finess)
-    return Contract(finess=finess, units=read_units(table) if table.exists() else {}, **values)
+    return Contract(finess=finess, **values)
 
 
 def _value(place: str, hint: Any, given: object) -> Any:  # noqa: ANN401 — a contract's field of any type

@@ -52,6 +52,12 @@ def declare(app: typer.Typer) -> None:
     hospital.command("rotate-key", epilog=example("snds-gateway hospital rotate-key --finess 690781810"))(rotate_key)
     hospital.command("units", epilog=example("snds-gateway hospital units --finess 690781810 units.csv"))(units)
     app.add_typer(hospital, name="hospital", rich_help_panel=PANEL)
+    contract = typer.Typer(help="Versions of the contracts.", no_args_is_help=True, rich_markup_mode="rich")
+    contract.command("diff", epilog=example("snds-gateway contract diff", "snds-gateway contract diff proposed.toml"))(
+        diff
+    )
+    contract.command("history", epilog=example("snds-gateway contract history"))(history)
+    app.add_typer(contract, name="contract", rich_help_panel=PANEL)
     config = typer.Typer(help="Settings.", no_args_is_help=True, rich_markup_mode="rich")
     config.command("check", epilog=example("snds-gateway config check --data-dir data"))(check)
     app.add_typer(config, name="config", rich_help_panel=PANEL)
@@ -152,6 +158,29 @@ def units(
     from gateway.cli.hospitals import units as work
 
     raise typer.Exit(work(data_dir, finess, file))
+
+
+def diff(
+    proposed: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Another hospitals.toml (else: D's own)."),
+    ] = None,
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    version: Annotated[int | None, typer.Option("--from", min=1, help="A kept version (else the last).")] = None,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Say what would change against the contracts in force; exit 1 when something would."""
+    from gateway.cli.contract import diff as work
+
+    raise typer.Exit(work(data_dir, proposed, version=version, as_json=form is Shown.json))
+
+
+def history(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
+    """List the versions of the contracts that were in force, with what each changed."""
+    from gateway.cli.contract import history as work
+
+    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
 
 
 def check(*, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
