@@ -6,13 +6,33 @@ global `fp` (fhir_profiles.fhirpath.operations). Promise: no constraint ever rai
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from fhir_profiles.compiler.corrections import OF_THE_TYPE, SKIPPED, corrected
-from fhir_profiles.compiler.writer import Writer
+from fhir_profiles.compiler.popular import rank
+from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.fhirpath.errors import Untranslatable
-from fhir_profiles.fhirpath.translate import translate
+from fhir_profiles.fhirpath.inline import Inliner
+from fhir_profiles.fhirpath.parser import parse
+from fhir_profiles.fhirpath.shapes import calls
+from fhir_profiles.fhirpath.syntax import Expression
+from fhir_profiles.fhirpath.translate import translate_tree
+from fhir_profiles.fhirpath.types import r4_types
+from fhir_profiles.fhirpath.ways import NotInline, Place
 from fhir_profiles.model import Constraint, Element, Structure
 
 CONTAINERS = ("BackboneElement", "Element")
+# Functions whose answer may not be known here: such a rule is evaluated as a whole, and reported when it is not.
+UNSURE = frozenset({"memberOf", "conformsTo", "matches", "matchesFull", "replaceMatches"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A constraint, the condition that it is kept, and a key of the element without which it always is."""
+
+    constraint: Constraint
+    kept: str
+    guard: str | None
 
 
 def emit_constraints(
@@ -26,10 +46,21 @@ def emit_constraints(
 ) -> None:
     """Write the constraints of an element whose JSON is in the variable `node`."""
     focus = focus_of(owner, structure, type_code)
+    resource = structure.type if structure.kind == "resource" else None
+    rules = []
     for constraint in owner.constraints:
         if constraint.expression in SKIPPED or (raise_up and constraint.expression in OF_THE_TYPE):
             continue
-        _constraint(write, constraint, focus, node=node, raise_up=raise_up)
+        try:
+            rules.append(_rule(write, constraint, Place(node, focus, resource)))
+        except Untranslatable as error:
+            write.not_checked.append((constraint.key, error.reason))
+    if rules:
+        with write.block("if e is None or fp.evaluable(e):"):
+            with write.block("try:"):
+                _write_rules(write, rules, node=node, raise_up=raise_up)
+            with write.block("except fp.MALFORMED:"):
+                write("e = fp.malformed(e)")
 
 
 def focus_of(owner: Element, structure: Structure, type_code: str | None = None) -> str:
@@ -42,21 +73,48 @@ def focus_of(owner: Element, structure: Structure, type_code: str | None = None)
     return owner.path if code in CONTAINERS else code
 
 
-def _constraint(write: Writer, constraint: Constraint, focus: str, *, node: str, raise_up: str | None) -> None:
-    name = write.fresh("rule")
+def _rule(write: Writer, constraint: Constraint, place: Place) -> _Rule:
+    tree = parse(corrected(constraint.expression))
+
+    def general(part: Expression, where: Place) -> str:
+        name = write.fresh("rule")
+        with write.function(f"{name}(n, x)"):
+            write(f"return {translate_tree(part, focus=where.type, constant=write.constant)}")
+        return name
+
+    if calls(tree, UNSURE):
+        key = write.constant(constraint.key)
+        return _Rule(constraint, f"fp.kept({general(tree, place)}, {place.item}, x, {key})", None)
     try:
-        source = translate(corrected(constraint.expression), focus=focus, constant=write.constant)
-    except Untranslatable as error:
-        write.not_checked.append((constraint.key, error.reason))
-        return
-    with write.function(f"{name}(n, x)"):
-        write(f"return {source}")
-    key = write.constant(constraint.key)
-    severity = write.constant("information" if constraint.best_practice else constraint.severity)
-    with write.block(f"if not fp.kept({name}, {node}, x, {key}):"):
-        report = f"invariant({{found}}, {key}, {severity}, {write.constant(constraint.expression)})"
-        if raise_up is None:
-            write(f"e = {report.format(found='e')}")
+        found = Inliner(r4_types(), write.constant, general).of(tree, place)
+    except NotInline:
+        return _Rule(constraint, f"fp.answer({general(tree, place)}, {place.item}, x) is True", None)
+    guard = max(found.true_without, key=lambda name: (rank(name), name), default=None)
+    return _Rule(constraint, found.true, guard)
+
+
+def _write_rules(write: Writer, rules: list[_Rule], *, node: str, raise_up: str | None) -> None:
+    """Write the rules; those that only matter where a key is there stand under one test of it."""
+    guards = dict.fromkeys(rule.guard for rule in rules)
+    for guard in guards:
+        guarded = [rule for rule in rules if rule.guard == guard]
+        if guard is None:
+            for rule in guarded:
+                _write_rule(write, rule, raise_up=raise_up)
         else:
-            write(f"r = {report.format(found='None')}")
+            with write.block(f'if "{safe_name(guard)}" in {node}:'):
+                for rule in guarded:
+                    _write_rule(write, rule, raise_up=raise_up)
+
+
+def _write_rule(write: Writer, rule: _Rule, *, raise_up: str | None) -> None:
+    constraint = rule.constraint
+    key, severity = write.constant(constraint.key), constraint.severity
+    level = write.constant("information" if constraint.best_practice else severity)
+    with write.block(f"if not ({rule.kept}):"):
+        report = f"{key}, {level}, {write.constant(constraint.expression)}"
+        if raise_up is None:
+            write(f"e = invariant(e, {report})")
+        else:
+            write(f"r = invariant(None, {report})")
             write(f"e = {raise_up}")

@@ -33,7 +33,7 @@ def same(one: Item, other: Item) -> bool | None:
         return key(one) == key(other)
     if isinstance(mine, Node) or isinstance(theirs, Node):
         both = isinstance(mine, Node) and isinstance(theirs, Node)
-        return both and _frozen(getattr(mine, "json", None)) == _frozen(getattr(theirs, "json", None))
+        return both and key(mine) == key(theirs)
     if isinstance(mine, Moment) and isinstance(theirs, Moment):
         if (mine.kind == "time") != (theirs.kind == "time"):
             return False
@@ -68,7 +68,7 @@ def _family(value: Item) -> str:
     return type(value).__name__
 
 
-def key(item: Item) -> Any:  # noqa: ANN401 — any hashable
+def key(item: Item) -> tuple[object, ...]:
     """Return what equal items share, so that distinct items are counted in linear time."""
     value = system(item)
     if value is None and type(item) is Node:

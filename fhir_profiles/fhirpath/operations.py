@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,16 @@ from fhir_profiles.fhirpath.collections import *  # noqa: F403
 from fhir_profiles.fhirpath.conversion import *  # noqa: F403
 from fhir_profiles.fhirpath.equality import compare, equal, equivalent
 from fhir_profiles.fhirpath.errors import Unevaluable, Unknown
-from fhir_profiles.fhirpath.moments import parse_moment
+from fhir_profiles.fhirpath.moments import order, parse_moment
 from fhir_profiles.fhirpath.nodes import Collection, boolean, truth
 from fhir_profiles.fhirpath.numbers import *  # noqa: F403
 from fhir_profiles.fhirpath.strings import *  # noqa: F403
+from fhir_profiles.fhirpath.strings import pattern
 from fhir_profiles.fhirpath.surroundings import *  # noqa: F403
 
 if TYPE_CHECKING:
     from fhir_profiles.compiler.context import CheckContext
+    from fhir_profiles.compiler.findings import Finding
 
 # What wrong JSON types beneath an element may cause: they are reported as such, so the rule is not evaluated.
 MALFORMED = (TypeError, AttributeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
@@ -41,6 +43,55 @@ def kept(expression: Callable[..., Collection], json: Any, x: CheckContext, key:
     except Unknown as missing:
         x.unchecked.add(f"{key} {missing.reason}")
         return True
+
+
+# Findings that leave the shape of an element in doubt: its rules are not evaluated then (no cascade).
+_SHAPE = frozenset(
+    {
+        "choice-multiple",
+        "element-of-other-version",
+        "empty-array",
+        "empty-object",
+        "missing-element",
+        "not-an-array",
+        "not-an-object",
+        "null-value",
+        "unexpected-array",
+        "unknown-element",
+        "wrong-json-type",
+    }
+)
+
+
+def evaluable(found: Sequence[Finding]) -> bool:
+    """Say whether an element that breaks other rules is sound enough for its constraints to mean something."""
+    return not any(one.code in _SHAPE for one in found)
+
+
+def malformed(found: list[Finding] | None) -> list[Finding] | None:
+    """Leave the rules of an element with malformed content: what is malformed was reported where it stands."""
+    return found
+
+
+def unlike(values: list[Any], text: str) -> bool:
+    """Say whether there are values, and other than one text."""
+    return bool(values) and values != [text]
+
+
+def finds(regex: str, text: str) -> bool:
+    """Say whether a pattern is found in a text."""
+    return pattern(regex).search(text) is not None
+
+
+def in_order(one: str, other: str) -> bool | None:
+    """Say whether a date or dateTime is not later than another; None when this cannot be said."""
+    if len(one) == len(other) and (len(one) <= 10 or one[19:] == other[19:]):
+        return one <= other
+    first, last = parse_moment(one), parse_moment(other)
+    if first is None or last is None:
+        return None
+    sign = order(first, last)
+    return None if sign is None else sign <= 0
 
 
 def equals(one: Collection, other: Collection) -> Collection:

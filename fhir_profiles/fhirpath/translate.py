@@ -49,7 +49,12 @@ def translate(expression: str, *, focus: str, constant: Constant, beside: str = 
 
     `focus` is the type path of the focus (`Patient.contact`). Raises Untranslatable.
     """
-    return _Translator(focus, constant, beside).whole(parse(expression))
+    return translate_tree(parse(expression), focus=focus, constant=constant, beside=beside)
+
+
+def translate_tree(tree: Expression, *, focus: str, constant: Constant, beside: str = "None") -> str:
+    """Return the source of a parsed expression, as `translate` does."""
+    return _Translator(focus, constant, beside).whole(tree)
 
 
 def quoted(name: str) -> str:

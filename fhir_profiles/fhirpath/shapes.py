@@ -1,0 +1,61 @@
+"""Questions about the shape of a syntax tree."""
+
+from __future__ import annotations
+
+from fhir_profiles.fhirpath.syntax import Binary, Call, Dollar, Expression, Literal, Variable
+from fhir_profiles.fhirpath.ways import NotInline
+
+
+def is_boolean(node: Expression) -> bool:
+    """Say whether an expression gives a boolean, or nothing, whatever the data."""
+    match node:
+        case Binary(
+            operator="and" | "or" | "xor" | "implies" | "=" | "!=" | "<" | ">" | "<=" | ">=" | "in" | "contains"
+        ):
+            return True
+        case Call(name="exists" | "empty" | "not" | "all" | "hasValue" | "isDistinct" | "startsWith" | "matches"):
+            return True
+        case Literal(value=bool()):
+            return True
+        case _:
+            return False
+
+
+def is_child_count(node: Expression) -> bool:
+    """Say whether an expression is `children().count()`."""
+    match node:
+        case Call(base=Call(base=None, name="children"), name="count"):
+            return True
+        case _:
+            return False
+
+
+def literal_texts(node: Expression) -> list[str]:
+    """Return the strings of `'a' | 'b' | 'c'`."""
+    if isinstance(node, Literal) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, Binary) and node.operator == "|":
+        return [*literal_texts(node.left), *literal_texts(node.right)]
+    raise NotInline
+
+
+def depends_on_outside(node: object) -> bool:
+    """Say whether an expression uses %context, $index or $total, which a part by itself has not."""
+    if isinstance(node, Variable):
+        return node.name == "context"
+    if isinstance(node, Dollar):
+        return node.name != "this"
+    if isinstance(node, tuple):
+        return any(map(depends_on_outside, node))
+    names = getattr(node, "__dataclass_fields__", {})
+    return any(depends_on_outside(getattr(node, name)) for name in names)
+
+
+def calls(node: object, names: frozenset[str]) -> bool:
+    """Say whether an expression calls one of these functions."""
+    if isinstance(node, Call) and node.name in names:
+        return True
+    if isinstance(node, tuple):
+        return any(calls(one, names) for one in node)
+    fields = getattr(node, "__dataclass_fields__", {})
+    return any(calls(getattr(node, name), names) for name in fields)
