@@ -47,8 +47,9 @@ class Access:
 
     def _load(self) -> tuple[Hospitals, Mapping[str, GatewayKeys]]:
         hospitals = load_hospitals(self._data_dir)
+        keys = {one: load_gateway_keys(self._data_dir / KEYS, one) for one in hospitals.contracts}
         keep_version(self._data_dir)
-        return hospitals, {one: load_gateway_keys(self._data_dir / KEYS, one) for one in hospitals.contracts}
+        return hospitals, keys
 
     def _look(self) -> Seen:
         """Return name, time and size of each file that says who may call."""

@@ -75,7 +75,8 @@ def _worker(serve_worker: Callable[..., int], loaded: House, listener: socket.so
 
 def run_tables(data_dir: Path) -> int:
     """Run a table writer until a signal; return its exit code. Raises Misconfigured."""
-    from gateway import access, logs
+    from gateway import logs
+    from gateway.agreed import Agreed
     from streaming.conversion import Rules
     from streaming.factory import open_writer
     from streaming.reference_store import read_reference
@@ -83,9 +84,8 @@ def run_tables(data_dir: Path) -> int:
 
     settings = load_settings(data_dir, os.environ)
     logs.configure(settings.log_level, process="table-writer")
-    contracts = access.Access(data_dir)
     rules = Rules(
-        contracts=contracts.contract,
+        contracts=Agreed(data_dir),
         pseudonyms=load_table_keys(data_dir / KEYS),
         convert=partial(person_rows, reference=read_reference(data_dir)),
     )
