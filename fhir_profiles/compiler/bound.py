@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from fhir_profiles.compiler.context import CheckContext
-from fhir_profiles.compiler.findings import Finding, Findings
-from fhir_profiles.compiler.runtime import quotable
+from fhir_profiles.compiler.findings import Finding, Findings, up
+from fhir_profiles.compiler.primitives import CHECKS
+from fhir_profiles.compiler.runtime import bad, quotable
 from fhir_profiles.issues import Severity
 from fhir_profiles.terminology import Expansion
 
@@ -22,6 +23,16 @@ def bound_code(value: object, x: CheckContext, expansion: Expansion, severity: S
     if known is None:
         return _unchecked(x, next(iter(sorted(expansion.open)), None), expansion)
     return None if known else [_outside(expansion, severity, value)]
+
+
+def bad_code(
+    found: Findings | None, value: object, step: str, x: CheckContext, expansion: Expansion, severity: Severity
+) -> Findings | None:
+    """Say why a value is not one of the codes listed: no code at all, another one, or one that is not listed here."""
+    if not CHECKS["code"](value):
+        return bad(found, value, step, "code")
+    below = bound_code(value, x, expansion, severity)
+    return found if below is None else up(found, below, step)
 
 
 def bound_coding(value: object, x: CheckContext, expansion: Expansion, severity: Severity) -> Findings | None:

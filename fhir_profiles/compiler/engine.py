@@ -104,10 +104,12 @@ class Engine:
 
     def _namespace(self, module: Module) -> dict[str, Any]:
         """Run the definitions of a module: its source holds nothing but our own code and checked names."""
-        namespace: dict[str, Any] = {**_RUNTIME, **module.constants}
+        namespace: dict[str, Any] = {**_RUNTIME, "known_uris": self._index.uris, **module.constants}
         for name, link in module.links.items():
             if link.kind == "expansion":
                 namespace[name] = self.expansion(link.target)
+            elif link.kind == "codes":
+                namespace[name] = self.expansion(link.target).codes
             else:
                 known = self._functions.get((link.kind, link.target))
                 namespace[name] = known or self._stub(link.kind, link.target)

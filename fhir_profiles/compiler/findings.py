@@ -6,8 +6,10 @@ So the valid path builds no path at all; a finding's path grows by one step a le
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from fhir_profiles.issues import Issue, Severity, catalogue
+from fhir_profiles.positions import steps_of
 
 LIMIT = 400
 NO_PARAMS: Mapping[str, str] = {}
@@ -74,6 +76,27 @@ def stamp(found: Findings, profile: str) -> Findings:
         if finding.profile is None:
             finding.profile = profile
     return found
+
+
+def in_document_order(found: Findings, resource: Any) -> Findings:  # noqa: ANN401 — any JSON value
+    """Sort findings as the elements they concern stand in the resource; an element comes before what is in it."""
+    return sorted(found, key=lambda one: _place(one.path, resource))
+
+
+def _place(path: str, node: Any) -> tuple[int, ...]:  # noqa: ANN401 — any JSON value
+    place: list[int] = []
+    for step in steps_of(path):
+        if isinstance(step, int):
+            place.append(step)
+            node = node[step] if isinstance(node, list) and step < len(node) else None
+        elif isinstance(node, dict):
+            keys = list(node)
+            key = step if step in node else f"_{step}"
+            place.append(keys.index(key) if key in node else len(keys))
+            node = node.get(key)
+        else:
+            break
+    return tuple(place)
 
 
 def sound(found: Findings) -> bool:

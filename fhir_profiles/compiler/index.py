@@ -11,7 +11,10 @@ from typing import Any
 
 from fhir_profiles.compiler.defects import defects_of
 from fhir_profiles.compiler.library import BASE, Definition, Library
+from fhir_profiles.compiler.primitives import uri_ok
 from fhir_profiles.model import CORE, short_type
+
+COMMON = ("http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org", "http://www.whocc.no/atc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,10 @@ class ExtensionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Facts by canonical (`keys`), by key (the rest) and by url (`extensions`; `meant`: other versions by scope)."""
+    """Facts by canonical (`keys`), by key (the rest) and by url (`extensions`; `meant`: other versions by scope).
+
+    `uris` are well-formed ones that data is full of: canonicals and code systems, recognised instead of read.
+    """
 
     keys: Mapping[str, str]
     types: Mapping[str, str]
@@ -35,6 +41,7 @@ class Index:
     type_names: frozenset[str]
     extensions: Mapping[str, ExtensionFacts]
     meant: Mapping[str, Mapping[str, ExtensionFacts]]
+    uris: frozenset[str]
 
     def extension(self, url: str, scope: str) -> ExtensionFacts | None:
         """Return an extension as a package (or "": nobody in particular) means it."""
@@ -43,7 +50,11 @@ class Index:
 
     def plain(self) -> dict[str, Any]:
         """Return it as builtins alone."""
-        return asdict(self) | {"profiles": sorted(self.profiles), "type_names": sorted(self.type_names)}
+        return asdict(self) | {
+            "profiles": sorted(self.profiles),
+            "type_names": sorted(self.type_names),
+            "uris": sorted(self.uris),
+        }
 
 
 def from_plain(raw: Mapping[str, Any]) -> Index:
@@ -60,6 +71,7 @@ def from_plain(raw: Mapping[str, Any]) -> Index:
             scope: {url: ExtensionFacts(**facts) for url, facts in listed.items()}
             for scope, listed in raw["meant"].items()
         },
+        uris=frozenset(raw["uris"]),
     )
 
 
@@ -91,6 +103,7 @@ def index_of(library: Library) -> Index:
         ),
         extensions=extensions,
         meant={scope: listed for scope, listed in meant.items() if listed},
+        uris=frozenset(one for one in (*keys, *library.systems(), *COMMON) if uri_ok(one)),
     )
 
 

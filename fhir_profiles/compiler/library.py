@@ -56,6 +56,17 @@ class Library:
                     seen.add(id(raw))
                     yield Definition(key_of(raw), package, raw)
 
+    def systems(self) -> Iterator[str]:
+        """Yield the url of every code system that a definition names."""
+        for listed in self._raw.values():
+            for (kind, canonical), raw in listed.items():
+                if kind == "CodeSystem":
+                    yield canonical
+                elif kind == "ValueSet":
+                    for include in raw.get("compose", {}).get("include", ()):
+                        if "system" in include:
+                            yield str(include["system"])
+
     def find(self, kind: str, canonical: str, *, scope: str = "") -> tuple[str, Json] | None:
         """Return package and definition of a canonical as `scope` (a package id; "" = the caller's own) means it.
 

@@ -65,7 +65,7 @@ class _ProfileCode:
                 self._child(child)
             if work.constraints:
                 owner = replace(work.element, constraints=work.constraints)
-                emit_constraints(write, owner, self.structure, node="n")
+                emit_constraints(write, owner, self.structure, node="n", type_code=work.code)
             write("return e")
         return name
 
@@ -132,7 +132,9 @@ class _ProfileCode:
             write(f"e = in_range(e, {variable}, {at}, {least}, {most})")
         if work.constraints:
             owner = replace(work.element, constraints=work.constraints)
-            emit_constraints(write, owner, self.structure, node=variable, raise_up=f"up(e, r, {at})")
+            emit_constraints(
+                write, owner, self.structure, node=variable, raise_up=f"up(e, r, {at})", type_code=work.code
+            )
 
     def _child(self, child: Child) -> None:
         if child.maximum == 0:

@@ -17,7 +17,7 @@ from fhir_profiles.compiler.bound import membership
 from fhir_profiles.compiler.cache import Cached, private_folder
 from fhir_profiles.compiler.context import CheckContext, Resolver, Shared, nothing_resolves
 from fhir_profiles.compiler.engine import Engine
-from fhir_profiles.compiler.findings import to_issue
+from fhir_profiles.compiler.findings import in_document_order, to_issue
 from fhir_profiles.compiler.french import french_profile
 from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
@@ -123,7 +123,7 @@ class Profiles:
         else:
             found = self._engine.profile_check(key)(resource, context)
         if found is not None:
-            issues += [to_issue(one, path, key) for one in found]
+            issues += [to_issue(one, path, key) for one in in_document_order(found, resource)]
 
 
 def load_profiles(

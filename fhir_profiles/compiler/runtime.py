@@ -60,6 +60,11 @@ def bad(found: Findings | None, value: object, step: str, kind: str) -> Findings
     return add(found, Finding(f"format-{kind}", step, quote=quotable(kind, value)))
 
 
+def bad_null(found: Findings | None, key: str) -> Findings:
+    """Report null as the value of an element."""
+    return add(found, Finding("null-value", f".{key}"))
+
+
 def bad_items(
     found: Findings | None, node: Mapping[str, Any], values: list[Any], step: str, kind: str
 ) -> Findings | None:
@@ -102,6 +107,11 @@ def too_many(found: Findings | None, name: str, maximum: int, owner: str) -> Fin
 def any_key(node: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
     """Say whether one of the keys is there."""
     return any(key in node for key in keys)
+
+
+def several_keys(node: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
+    """Say whether more than one of the keys is there."""
+    return sum(key in node for key in keys) > 1
 
 
 def several(found: Findings | None, name: str, owner: str) -> Findings:

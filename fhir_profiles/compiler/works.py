@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from fhir_profiles.compiler.base_code import target_types
+from fhir_profiles.compiler.members import target_types
 from fhir_profiles.compiler.bindings import same_binding
 from fhir_profiles.compiler.defects import Defects
 from fhir_profiles.compiler.primitives import CHECKS
