@@ -26,7 +26,7 @@ from gateway.body import Gone
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer, language_of, refusal
 from gateway.probes import live, metadata, metrics, ready
-from gateway.replies import KNOWN_LINGER_BYTES, UNKNOWN_LINGER_BYTES, chunks_of, expects_body, reply
+from gateway.replies import announces_body, chunks_of, linger_bytes, reply
 from gateway.routes import ROUTES, Route, allowed_methods, parameters_of
 from gateway.worker import Worker
 
@@ -172,7 +172,8 @@ class _Reply(Response):
     def __init__(self, answer: Answer, exchange: Exchange, scope: Scope) -> None:
         self._answer = answer
         self._exchange = exchange
-        self._unread = not exchange.body_read and expects_body(scope)
+        self._scope = scope
+        self._unread = not exchange.body_read and announces_body(scope)
         self.status_code = int(answer.status)
         self.background = None
 
@@ -182,7 +183,7 @@ class _Reply(Response):
             self._answer,
             request_id=self._exchange.id,
             unread=self._exchange.chunks if self._unread else None,
-            linger_bytes=KNOWN_LINGER_BYTES if self._exchange.caller else UNKNOWN_LINGER_BYTES,
+            most=linger_bytes(self._scope, known=self._exchange.caller is not None),
             send=send,
         )
 

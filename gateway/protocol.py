@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fhir_profiles.errors import Busy, Malformed, PipelineError
@@ -18,6 +19,7 @@ from gateway.outcomes import refusal
 HEADERS_WITHIN_S = 10.0
 HEADER_BYTES = 64 * 1024
 CONNECTIONS = 1000
+FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -28,6 +30,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._in_headers = True
         self._header_bytes = 0
+        self._replaying = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers."""
@@ -46,12 +49,54 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse, and refuse headers without end."""
         if self._in_headers:
             self._header_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError:
+            self._refuse(Malformed(issue("http-malformed")))
+            return
         if self._in_headers and self._header_bytes > HEADER_BYTES and not self.transport.is_closing():
             self._refuse(Malformed(issue("headers-too-large", limit=str(HEADER_BYTES))))
 
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read the body that follows an `Upgrade` with a parser that has not seen one.
+
+        Java's HTTP client asks for h2c on its first request; a server may ignore that (RFC 9110 §7.8), but the parser
+        takes all that follows for another protocol and would drop the body.
+        """
+        framing = [name + b": " + value for name, value in self.headers if name in FRAMING]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._replaying = True
+        self.parser.feed_data(b"\r\n".join([b"POST / HTTP/1.1", *framing, b"", b""]))
+        self._replaying = False
+        self._feed(rest)
+
+    def on_url(self, url: bytes) -> None:
+        """Keep the address."""
+        if not self._replaying:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        if not self._replaying:
+            super().on_header(name, value)
+
+    def on_message_complete(self) -> None:
+        """End the body, unless an `Upgrade` made the parser stop before it."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request."""
+        if self._replaying:
+            return
         super().on_message_begin()
         if not self._in_headers:
             self._header_bytes = 0
@@ -59,13 +104,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request over; from here on the body's own deadline counts."""
+        if self._replaying:
+            return
         self._headers_came()
         super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        del msg
-        self._refuse(Malformed(issue("http-malformed")))
 
     def _wait_for_headers(self) -> None:
         self._in_headers = True

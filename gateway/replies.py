@@ -33,10 +33,8 @@ async def chunks_of(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def reply(
-    answer: Answer, *, request_id: str, unread: AsyncIterator[bytes] | None, linger_bytes: int, send: Send
-) -> None:
-    """Send an answer; `unread` is the rest of a body that nobody will read."""
+async def reply(answer: Answer, *, request_id: str, unread: AsyncIterator[bytes] | None, most: int, send: Send) -> None:
+    """Send an answer; `unread` is the rest of a body that nobody will read, `most` of it."""
     headers = {**EVERY_ANSWER, **answer.headers, REQUEST_ID: request_id, "Content-Length": str(len(answer.body))}
     if unread is not None:
         headers["Connection"] = "close"
@@ -44,7 +42,8 @@ async def reply(
     await send({"type": "http.response.start", "status": int(answer.status), "headers": raw})
     await send({"type": "http.response.body", "body": answer.body, "more_body": unread is not None})
     if unread is not None:
-        await _drain(unread, linger_bytes)
+        if most:
+            await _drain(unread, most)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -59,9 +58,14 @@ async def _drain(unread: AsyncIterator[bytes], most: int) -> None:
         return
 
 
-def expects_body(scope: Scope) -> bool:
-    """Say whether a body follows that the caller sends without being asked to go on."""
+def announces_body(scope: Scope) -> bool:
+    """Say whether the headers announce a body."""
     headers = dict(scope["headers"])
-    if headers.get(b"expect", b"").lower() == b"100-continue":
-        return False
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") not in (b"0", b"")
+
+
+def linger_bytes(scope: Scope, *, known: bool) -> int:
+    """Return how much of an unread body is thrown away; none when the caller waits to be asked for it."""
+    if dict(scope["headers"]).get(b"expect", b"").lower() == b"100-continue":
+        return 0
+    return KNOWN_LINGER_BYTES if known else UNKNOWN_LINGER_BYTES
