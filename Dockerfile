@@ -9,7 +9,7 @@ RUN /opt/gateway/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/gateway /opt/gateway
-RUN useradd --uid 10001 --no-create-home gateway && install -d -o gateway -m 0700 /data
+RUN useradd --uid 10001 --no-create-home gateway && install -d -o gateway -m 0700 /data /writer
 USER gateway
 ENV PATH=/opt/gateway/bin:$PATH GATEWAY_DATA_DIR=/data PYTHONUNBUFFERED=1
 VOLUME /data
