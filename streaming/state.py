@@ -101,10 +101,10 @@ class State:
         """Give a counter a value (change numbers)."""
         self.connection.execute(SET, (name, value))
 
-    def counter(self, name: str) -> int:
-        """Return a counter, 0 when it was never touched."""
+    def counter(self, name: str) -> int | None:
+        """Return a counter, None when it was never touched."""
         row = self.connection.execute("SELECT value FROM counter WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
+        return int(row[0]) if row else None
 
     def note(self, name: str, text: str | None) -> None:
         """Keep or remove a short text (a code, never a value), such as why the writer stopped."""

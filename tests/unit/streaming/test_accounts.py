@@ -92,3 +92,18 @@ def test_waiting_without_a_writer_gives_up_in_time(tmp_path: Path) -> None:
 
     assert not wait_idle(tmp_path, 3, clock=lambda: now[0], wait=wait)
     assert now[0] == pytest.approx(3, abs=0.2)
+
+
+async def test_an_installation_whose_events_give_no_row_yet_becomes_idle(tmp_path: Path) -> None:
+    log = EmbeddedLog(tmp_path / "events.sqlite")
+    await log.publish([event(encounter(status="in-progress"))], Counts(FINESS, received=1, published=1))
+    await log.close()
+    consumer = EmbeddedConsumer(tmp_path / "events.sqlite")
+    writer = TableWriter(tmp_path, consumer=consumer, rules=rules())
+    writer.drain()
+    now = status(tmp_path)
+    writer.close()
+    consumer.close()
+
+    assert (now.applied, now.lag, now.stays.open) == (1, 0, 1)
+    assert now.idle
