@@ -19,6 +19,7 @@ from transformers.snds.claims import GHM_LENGTH, Group
 from transformers.snds.instants import amd
 from transformers.snds.medical_units import Unit
 from transformers.snds.modes import Mode
+from transformers.snds.reference import NO_REFERENCE, Reference
 from transformers.snds.schema import TABLES, packaged
 from transformers.snds.stays import Stay
 from transformers.snds.view import Row, TablePseudonyms
@@ -47,6 +48,7 @@ class StayRow:
     birth: Birth
     person: Beneficiary
     contract: Contract
+    reference: Reference = NO_REFERENCE
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -90,14 +92,19 @@ def unit_authorisation(unit: Unit, contract: Contract) -> UnitLine | None:
     return next((contract.units[code] for code in unit.site.units if code in contract.units), None)
 
 
-def residence_code(person: Beneficiary, contract: Contract) -> str | None:
-    """Return `BDI_COD`: PMSI code, else INSEE, else postal code; None when the commune is switched off."""
-    if COMMUNE not in contract.potential_identifiers:
-        return None
-    for name in ("pmsi-geo-code", "insee-code", "postal-code"):
-        if name in person.residence:
-            return person.residence[name][:5]
-    return UNKNOWN_PLACE
+def residence_code(one: StayRow) -> tuple[str | None, bool]:
+    """Return `BDI_COD` and whether it is the postal code for want of better; None when the commune is switched off.
+
+    The PMSI code as sent; else the operator's table, by INSEE then postal code; else the INSEE code, else the postal.
+    """
+    if COMMUNE not in one.contract.potential_identifiers:
+        return None, False
+    residence, table = one.person.residence, one.reference.geographic_codes
+    sent = [residence.get(name, "")[:5] for name in ("insee-code", "postal-code")]
+    found = residence.get("pmsi-geo-code") or next((table[code] for code in sent if code in table), None) or sent[0]
+    if found:
+        return found[:5], False
+    return sent[1] or UNKNOWN_PLACE, bool(sent[1])
 
 
 def _row(table: str, values: dict[str, Any]) -> Row:
@@ -119,7 +126,7 @@ def _stay_columns(one: StayRow) -> dict[str, Any]:
         "AGE_ANN": stay.age.years,
         "AGE_JOU": stay.age.days,
         "AGE_GES": one.birth.gestation,
-        "BDI_COD": residence_code(person, one.contract),
+        "BDI_COD": residence_code(one)[0],
         "BDI_DEP": person.residence.get("department", UNKNOWN_DEPARTMENT),
         "COD_SEX": person.sex or INDETERMINATE,
         "DEL_REG_ENT": one.birth.delay,

@@ -58,16 +58,17 @@ def person_rows(
 ) -> PersonRows:
     """Return every row of one person. `numbers` gives a stay its RSA_NUM, once for ever."""
     person = beneficiary(view.resources, pseudonyms)
-    structures = Structures(view.structures, contract.finess)
+    structures = Structures(view.structures, contract.finess, reference.legal_entities)
     visits = find_visits(view.resources)
     contents, unlinked = gather(view.resources, visits)
-    course = _course(visits, contents, Judge(contract, structures, person, reference))
+    judge = Judge(contract, structures, person, reference)
+    course = _course(visits, contents, judge)
     counts = Counter({"claim-unlinked": unlinked} if unlinked else {})
     if person is None:
         waiting = sum(one.type in CLINICAL for one in view.resources)
         counts.update({"waiting-patient": waiting} if waiting else {})
         return PersonRows(_outcomes(course, {}, {}), {}, (), dict(counts))
-    written = _numbered(course, person, contract=contract, structures=structures, numbers=numbers)
+    written = _numbered(course, person, judge=judge, numbers=numbers)
     placing = _placing(course, written)
     clinical = clinical_rows(
         view,
@@ -126,17 +127,15 @@ def _lend(emergency: Content, admission: Content) -> None:
     admission.refused += emergency.refused
 
 
-def _numbered(
-    course: Course, person: Beneficiary, *, contract: Contract, structures: Structures, numbers: RsaNumbers
-) -> dict[str, StayRow]:
+def _numbered(course: Course, person: Beneficiary, *, judge: Judge, numbers: RsaNumbers) -> dict[str, StayRow]:
     """Return visit key → the stay with its number and modes, in the order of entries."""
     stays = [verdict.stay for verdict in course.verdicts.values() if verdict.stay is not None]
     stays.sort(key=lambda stay: (stay.entry.day, stay.exit.day, stay.visit.key))
     found: dict[str, StayRow] = {}
     for stay in stays:
-        entry, left = stay_modes(stay, person=person, contract=contract, structures=structures)
+        entry, left = stay_modes(stay, person=person, contract=judge.contract, structures=judge.structures)
         number = numbers(stay.visit.key, stay.year)
-        found[stay.visit.key] = StayRow(stay, number, entry, left, birth(stay), person, contract)
+        found[stay.visit.key] = StayRow(stay, number, entry, left, birth(stay), person, judge.contract, judge.reference)
     return found
 
 

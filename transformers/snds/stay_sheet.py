@@ -44,7 +44,7 @@ def stay_sheet(one: StayRow, *, passage: str | None, outside: int) -> Row:
         "FLG_CIM_NOF": min(diagnoses.headings, MOST),
         "FLG_COD_REJ": min(diagnoses.refused + stay.acts.refused, MOST),
         "FLG_DAT_HOR": min(outside, MOST_DATES),
-        "FLG_GEO_DEF": _flag(_postal(one)),
+        "FLG_GEO_DEF": _flag(residence_code(one)[1]),
     }
     return tuple(values[name] for name in NAMES)
 
@@ -63,17 +63,6 @@ def group_incomplete(one: StayRow) -> bool:
     """Say whether the hospital sent a GHM that has not six characters."""
     ghm = grouped(one.stay).ghm
     return ghm is not None and len(ghm) != GHM_LENGTH
-
-
-def _postal(one: StayRow) -> bool:
-    residence = one.person.residence
-    sent = residence_code(one.person, one.contract)
-    return (
-        sent is not None
-        and sent == residence.get("postal-code")
-        and "pmsi-geo-code" not in residence
-        and ("insee-code" not in residence)
-    )
 
 
 def _flag(said: bool) -> str:  # noqa: FBT001 — a flag is what this writes

@@ -47,9 +47,12 @@ NOWHERE = Site()
 class Structures:
     """The structures of a view, followed on demand; each reference is followed once."""
 
-    def __init__(self, structures: Mapping[str, Staged], finess: str) -> None:
+    def __init__(
+        self, structures: Mapping[str, Staged], finess: str, legal_entities: Mapping[str, str] | None = None
+    ) -> None:
         self._structures = structures
         self._finess = finess
+        self._legal_entities = legal_entities or {}
         self._sites: dict[str, Site] = {}
 
     def site(self, reference: Json | None) -> Site:
@@ -78,6 +81,7 @@ class Structures:
                 else:
                     geographic = geographic or finess
             field = field or _field(resource)
+        legal = legal or self._legal_entities.get(geographic or "")
         return Site(geographic, legal, tuple(dict.fromkeys(units)), field, owner or key)
 
     def _is_legal(self, identifier: Json, finess: str) -> bool:
