@@ -58,6 +58,7 @@ format: $(VENV)/.developer
 docs: $(VENV)/.developer
 	@$(BIN)/python -m scripts.build_command_docs
 	@$(BIN)/python -m scripts.build_configuration_docs
+	@$(BIN)/python -m scripts.build_dashboard
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench.run

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from gateway import logs
 from gateway.supervised import be_tied_to_parent, mark_dead
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 ENDS_WITHIN_S = 14.0
 RESTARTS = 5
 RESTARTS_WITHIN_S = 60.0
@@ -61,6 +61,9 @@ class Supervisor:
 
     def _meet(self, received: signal.struct_siginfo | None) -> None:
         if received is None or received.si_signo == signal.SIGCHLD:
+            return
+        if received.si_signo == signal.SIGHUP:  # workers look at the contracts each second: nothing to do but say so
+            logs.logger().info("contracts-are-read-when-they-change")
             return
         if self._stopping_since is not None:
             logs.logger().warning("killed")
@@ -144,6 +147,7 @@ def forked(work: Callable[[], int]) -> Callable[[], int]:
             be_tied_to_parent(parent)
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             code = work()
         except BaseException as error:  # noqa: BLE001 — the last frame of a process: its text could quote a payload

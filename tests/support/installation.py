@@ -49,6 +49,7 @@ class Installation:
     def __init__(self, data_dir: Path, *init_options: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
+        self.pid = 0
         self.log = data_dir.parent / f"{data_dir.name}.log"
         snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS, *init_options)
 
@@ -70,6 +71,7 @@ class Installation:
                 env=_environment(),
                 start_new_session=True,
             )
+        self.pid = server.pid
         try:
             self._wait_ready(server)
             yield self
