@@ -20,7 +20,6 @@ from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
-from fhir_profiles.positions import element_path
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
 
@@ -154,19 +153,10 @@ class _Run:
             if not found:
                 continue
             for one in found:
-                if one.code == "code-outside-extensible" and self._replaced(one, plan, resource, path):
-                    continue
                 if seen.setdefault(fault(one), key) == key:
                     issues.append(replace(one, severity="warning") if key in plan.reported and one.blocks else one)
             found = []
         return issues
-
-    def _replaced(self, found: Issue, plan: Plan, resource: dict[str, Any], path: str) -> bool:
-        """Say whether a profile of the plan replaces the base's binding of an element by its own."""
-        if found.profile is not None and found.profile != plan.keys[0]:
-            return False
-        place = str(resource.get("resourceType")) + element_path(found.expression[len(path) :])
-        return any(place in self.profiles.rebound(key) for key in plan.keys[1:])
 
     def _verdict(self) -> Verdict:
         entries = self.parsed.entries

@@ -6,13 +6,18 @@ are asked for one by one and counted; only when some are left, a second function
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fhir_profiles.compiler.base_values import ValueCode
 from fhir_profiles.compiler.constraints import emit_constraints
 from fhir_profiles.compiler.library import Library
 from fhir_profiles.compiler.members import CONTAINERS, Member, members_of
-from fhir_profiles.compiler.popular import INLINE, rank
+from fhir_profiles.compiler.popular import INLINE, popular_keys
 from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.model import MANY, Element, Structure
+
+# What `bundle_rules.py` checks of a posted Bundle, at the entry that breaks it (a test compares the two lists).
+OF_THE_REQUEST = frozenset(f"bdl-{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12))
 
 
 def write_type(writer: Writer, structure: Structure, library: Library) -> str:
@@ -36,7 +41,8 @@ class _TypeCode:
         write, path = self.write, owner.path
         name = safe_name("t_" + path.replace(".", "_"))
         members = members_of(self.structure.elements, path)
-        popular = sorted(members, key=lambda one: (rank(one.key), one.key))[:INLINE]
+        asked = {one.key: one for one in members}
+        popular = [asked[key] for key in popular_keys(path) if key in asked][:INLINE]
         is_resource = self.structure.kind == "resource" and path == self.structure.type
         others = self._rest(owner, members, popular, is_resource=is_resource)
         with write.function(f"{name}(n, x)"):
@@ -54,12 +60,24 @@ class _TypeCode:
             for group, listed in groups.items():
                 self._group(owner, group, listed)
             self._mandatory(owner, [one for one in members if one not in popular and not one.group])
-            emit_constraints(write, owner, self.structure, node="n")
+            self._constraints(owner)
             if is_resource:
                 with write.block("if e is not None:"):
                     write(f"e = settle(e, {write.constant(path)})")
             write("return e")
         return name
+
+    def _constraints(self, owner: Element) -> None:
+        """Write the constraints; those of a posted Bundle are rules of the request, which its caller checks by hand."""
+        write = self.write
+        if owner.path.partition(".")[0] != "Bundle":
+            emit_constraints(write, owner, self.structure, node="n")
+            return
+        by_caller = tuple(one for one in owner.constraints if one.key in OF_THE_REQUEST)
+        others = tuple(one for one in owner.constraints if one.key not in OF_THE_REQUEST)
+        emit_constraints(write, replace(owner, constraints=others), self.structure, node="n")
+        with write.block("if not x.skip_entries:"):
+            emit_constraints(write, replace(owner, constraints=by_caller), self.structure, node="n")
 
     def _groups(self, members: list[Member]) -> dict[str, list[Member]]:
         found: dict[str, list[Member]] = {}

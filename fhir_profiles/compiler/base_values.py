@@ -13,13 +13,11 @@ from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.model import Binding, Element, Structure
 
 TEXT = "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))"
-URI = "{v} not in known_uris and not uri_ok({v})"
-
 # Inline tests: true when the value is wrong. Only types whose common values pass without a call are here.
 WRONG = {
     "string": TEXT,
     "markdown": TEXT,
-    "code": "type({v}) is not str or not {v}.isalnum() and not code_ok({v})",
+    "code": 'type({v}) is not str or not {v} or (" " in {v} or not {v}.isprintable()) and not code_ok({v})',
     "boolean": "{v} is not True and {v} is not False",
     "decimal": "type({v}) is not float and type({v}) is not int",
     "integer": "not integer_ok({v})",
@@ -98,8 +96,11 @@ class ValueCode:
         write = self.write
         types = target_types(member.type, self.library)
         if types:
-            with write.block("else:"):
-                write(f"r = refers({variable}, x, {write.constant(types)})")
+            allowed = write.constant(types)
+            said = f'type(s := {variable}.get("reference")) is not str or s.partition("/")[0] not in {allowed}'
+            typed = f'(s := {variable}.get("type")) is not None and s not in {allowed}'
+            with write.block(f"elif {said} or {typed}:"):
+                write(f"r = refers({variable}, x, {allowed})")
                 with write.block("if r is not None:"):
                     write(f"e = {raise_up}")
 

@@ -95,7 +95,8 @@ class CheckContext:
     that the same request carries, or None. With `skip_entries` a Bundle's `entry.resource` is not checked (the
     caller checks each entry itself). `unchecked` collects what could not be checked, once a request. `scope` is the
     package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile,
-    `planned` says which the request checks against which.
+    `planned` says which the request checks against which. `rebound` are the elements whose extensible binding a
+    profile of the resource replaces by its own.
     """
 
     resource: dict[str, Any]
@@ -109,6 +110,7 @@ class CheckContext:
     scope: str = ""
     judged: dict[tuple[int, str], bool] = field(default_factory=dict)
     planned: frozenset[tuple[int, str]] = frozenset()
+    rebound: frozenset[str] = frozenset()
 
     def target(self, reference: str) -> dict[str, Any] | None:
         """Return the resource that a reference names: contained, or of the same request."""

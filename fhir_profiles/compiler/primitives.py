@@ -152,6 +152,14 @@ def instant_ok(value: object) -> bool:
     """YYYY-MM-DDThh:mm:ss[.s…](Z|±hh:mm), a day of the calendar; 60 seconds is a leap second."""
     if type(value) is not str or len(value) < 20 or value[10] != "T":
         return False
+    if len(value) == 25 and value[22] == ":" == value[13] == value[16] and value[4] == "-" == value[7]:
+        # The usual form, read in one call; whatever that refuses (a leap second) is looked at closely below.
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            pass
+        else:
+            return value.isascii() and value[19] in "+-" and value[20:22] < "14"
     if not date_ok(value[:10]):
         return False
     if value[-1] == "Z":

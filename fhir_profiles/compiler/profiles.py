@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from fhir_profiles.compiler.modules import Compiled, Modules
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
 from fhir_profiles.package import closure, from_paths, manifest, packaged
+from fhir_profiles.positions import element_path
 
+OUTSIDE = "code-outside-extensible"
 DEFAULT_PACKAGES = ("r4", "eds-0.1.0", "edsh-0.1.0", "fr-core-2.2.0")
 
 
@@ -43,6 +45,7 @@ class Profiles:
         self.packages = packages
         self._index = index
         self._engine = Engine(index, modules)
+        self._rebound = lru_cache(maxsize=1024)(self._replaced)
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`; an unknown version of a known url gives None."""
@@ -104,26 +107,33 @@ class Profiles:
             member_of=lambda value, value_set: membership(value, expansion(f"{scope} {value_set}")),
             checks=self._engine,
             scope=scope,
+            rebound=self._rebound(tuple(keys[1:])),
         )
+
+    def _replaced(self, keys: tuple[str, ...]) -> frozenset[str]:
+        """Return the paths of the elements whose binding these profiles replace."""
+        return frozenset[str]().union(*(self._engine.rebound(key) for key in keys))
 
     def prepare(self) -> None:
         """Compile or read everything now: for a process that others are forked from."""
         self._engine.load_all()
 
-    def rebound(self, key: str) -> frozenset[str]:
-        """Return the paths of the elements whose binding a profile replaces."""
-        return self._engine.rebound(key)
-
     def check(self, key: str, resource: dict[str, Any], path: str, issues: list[Issue], context: CheckContext) -> None:
         """Append every violation. The base key checks the type; a profile's key, what the profile adds to it."""
         kind = self._index.types[key]
-        if key == self.base(kind):
+        if key in self._index.profiles:
+            found = self._engine.profile_check(key)(resource, context)
+        else:
             check = self._engine.type_check(kind)
             found = check(resource, context) if check is not None else None
-        else:
-            found = self._engine.profile_check(key)(resource, context)
         if found is not None:
-            issues += [to_issue(one, path, key) for one in in_document_order(found, resource)]
+            if context.rebound and key not in self._index.profiles:
+                found = [
+                    one for one in found if one.code != OUTSIDE or kind + element_path(one.path) not in context.rebound
+                ]
+            if len(found) > 1:
+                found = in_document_order(found, resource)
+            issues += [to_issue(one, path, key) for one in found]
 
 
 def load_profiles(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from fhir_profiles.compiler.members import target_types
 from fhir_profiles.compiler.bindings import same_binding
 from fhir_profiles.compiler.defects import Defects
+from fhir_profiles.compiler.members import target_types
 from fhir_profiles.compiler.primitives import CHECKS
 from fhir_profiles.compiler.slicing import Test, extra_tests, key_of_choice, tests_of
 from fhir_profiles.compiler.tree import RESOURCE_TYPES, Node, Trees

@@ -5,6 +5,7 @@ Parsed by expat with every declaration refused: no DOCTYPE, no entity, so nothin
 
 from __future__ import annotations
 
+import re
 from xml.parsers import expat
 
 NAMESPACE = "http://www.w3.org/1999/xhtml"
@@ -21,12 +22,22 @@ ATTRIBUTES = frozenset(
 SCHEMES = ("http:", "https:", "mailto:", "tel:", "#", "data:image/")
 
 
+# The narrative that software writes: paragraphs of plain text. Possessive: linear.
+_PLAIN = re.compile(
+    r'<div xmlns="http://www\.w3\.org/1999/xhtml"(?: xml:lang="[A-Za-z-]{1,16}+")?+(?: lang="[A-Za-z-]{1,16}+")?+>'
+    r"(?:<p>[^<>&\x00-\x1f\ufffe\uffff]*+</p>)++</div>"
+)
+
+
 class _Refused(Exception):
     """Stops the parse; carries the fault's code."""
 
 
 def xhtml_fault(text: str) -> str | None:
     """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link` or `empty`; None when all is well."""
+    if _PLAIN.fullmatch(text) is not None:
+        paragraphs = text[text.index("<p>") : -len("</div>")]
+        return None if paragraphs.replace("<p>", "").replace("</p>", "").strip() else "empty"
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return "declaration"
     reader = _Reader()
