@@ -69,6 +69,6 @@ def _tests(systems: Systems, elements: Elements, agreed: tuple[str, ...]) -> dic
     for url, codes in elements.published.items():
         if url.startswith(systems.publishers):
             tests[url] = codes.__contains__
-    tests |= {url: SHAPES[shape].fullmatch for url, shape in systems.shapes.items()}
+    tests |= {url: SHAPES[shape] for url, shape in systems.shapes.items()}
     tests |= {url: codes.__contains__ for url, codes in systems.lists.items()}
     return {url: test for url, test in tests.items() if url not in systems.never}

@@ -140,6 +140,7 @@ def _structure_identifiers(resource: Json, scene: Scene) -> list[dict[str, Any]]
         finess, kind = finess_of(one), kind_of(one)
         if finess is not None and finess.isascii() and finess.isalnum() and finess[2:].isdigit():
             coded = {"type": {"coding": [{"system": FR_V2_0203, "code": kind}]}} if kind in ("FINEJ", "FINEG") else {}
+            scene.finess.add(finess)
             made.append({"system": FINESS, "value": finess} | coded)
             continue
         value = value_of(one.get("value"))

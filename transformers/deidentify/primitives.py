@@ -21,6 +21,7 @@ DIGITS = re.compile(r"[0-9]{1,6}", re.ASCII)
 MODE = re.compile(r"([0-9NO])(?:\s?([1-8RUV])(?![0-9A-Za-z]))?(?![0-9A-Za-z])", re.ASCII)
 MODE_PAIR = re.compile(r"([0-9])([1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
 USUAL = len("2024-03-01T08:15:42+01:00")
+HUGE = 10**13
 fromisoformat = datetime.fromisoformat
 
 
@@ -30,8 +31,10 @@ def boolean(value: object, scene: Scene) -> bool | None:  # noqa: ARG001 — eve
 
 
 def number(value: object, scene: Scene) -> int | float | None:  # noqa: ARG001
-    """Keep a number."""
-    return value if type(value) is float or type(value) is int else None
+    """Keep a number; no measure has fourteen digits, but numbers of persons have."""
+    if type(value) is float or type(value) is int:
+        return value if -HUGE < value < HUGE else None
+    return None
 
 
 def one_of(codes: frozenset[str]) -> Action:
@@ -126,7 +129,7 @@ def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:
             return None
         amount = value.get("value")
         made: dict[str, Any] = {}
-        if type(amount) is float or type(amount) is int:
+        if (type(amount) is float or type(amount) is int) and -HUGE < amount < HUGE:
             made["value"] = amount
         comparator = value.get("comparator")
         if type(comparator) is str and comparator in comparators:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from fhir_profiles.errors import Misconfigured
+from transformers.deidentify.checksums import sct_is_right
 
 ACTIONS = (
     "keep", "code", "minute", "day", "month", "stamp", "counter", "reference", "identifier", "department", "mode",
@@ -22,19 +23,22 @@ SECTIONS = frozenset(
     {"version", "actions", "reasons", "containers", "dropped-types", "extensions", "used-extensions"}
     | {"dropped-extensions", "systems", "units"}
 )
-SHAPES: Mapping[str, re.Pattern[str]] = {
-    "cim10": re.compile(r"[A-Za-z][0-9]{2}\.?[0-9]{0,4}(?:\+[0-9]{1,2})?[+*]?", re.ASCII),
-    "ccam": re.compile(r"[A-Za-z]{4}[0-9]{3}[0-9·.•_ \u00a0-]{0,8}[A-Z0-9]?"),
-    "icd": re.compile(r"[A-Z0-9]{2,4}(?:\.[A-Z0-9]{1,4})?(?:[&/][A-Z0-9.]{2,9})*", re.ASCII),
-    "loinc": re.compile(r"(?:LA|LP|LL|LG|MTHU)?[0-9]{1,7}-[0-9]", re.ASCII),
-    "sct": re.compile(r"[0-9]{6,18}", re.ASCII),
-    "ucum": re.compile(r"(?=.{1,32}\Z)[0-9A-Za-z%µ\[\]{}()_./*^'\"+-]+"),
-    "atc": re.compile(r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?", re.ASCII),
-    "drug": re.compile(r"[0-9]{7,8}|3400[0-9]{9}", re.ASCII),
-    "edqm": re.compile(r"(?:[A-Z]{3}-)?[0-9]{4,8}", re.ASCII),
-    "nabm": re.compile(r"[0-9]{4}", re.ASCII),
-    "orpha": re.compile(r"(?:ORPHA:?)?[0-9]{1,6}", re.ASCII),
-    "ghm": re.compile(r"[0-9]{2}[A-Z][0-9]{2}[0-9A-Z]?", re.ASCII),
+PATTERNS: Mapping[str, str] = {
+    "cim10": r"[A-Za-z][0-9]{2}\.?[0-9]{0,4}(?:\+[0-9]{1,2})?[+*]?",
+    "ccam": r"[A-Za-z]{4}[0-9]{3}[0-9·.•_ \u00a0-]{0,8}[A-Z0-9]?",
+    "icd": r"[A-Z0-9]{2,4}(?:\.[A-Z0-9]{1,4})?(?:[&/][A-Z0-9.]{2,9})*",
+    "loinc": r"(?:LA|LP|LL|LG|MTHU)?[0-9]{1,7}-[0-9]",
+    "ucum": r"(?=.{1,32}\Z)[0-9A-Za-z%µ\[\]{}()_./*^'+-]+",
+    "atc": r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?",
+    "drug": r"[0-9]{7,8}|3400[0-9]{9}",
+    "edqm": r"(?:[A-Z]{3}-)?[0-9]{4,8}",
+    "nabm": r"[0-9]{4}",
+    "orpha": r"(?:ORPHA:?)?[0-9]{1,6}",
+    "ghm": r"[0-9]{2}[A-Z][0-9]{2}[0-9A-Z]?",
+}
+SHAPES: Mapping[str, Callable[[str], object]] = {
+    "sct": sct_is_right,
+    **{name: re.compile(pattern).fullmatch for name, pattern in PATTERNS.items()},
 }
 
 

@@ -12,6 +12,7 @@ from functools import cache
 
 from transformers.deidentify.codings import CodeBook
 from transformers.deidentify.elements import Elements, packaged_elements
+from transformers.deidentify.leaks import public_strings
 from transformers.deidentify.primitives import Action
 from transformers.deidentify.projection import compile_rules
 from transformers.deidentify.pseudonyms import text_version
@@ -28,6 +29,7 @@ class Rules:
     elements: Elements
     projections: Mapping[str, Action]
     types: frozenset[str]
+    public: frozenset[bytes]
     _code_books: dict[tuple[str, ...], CodeBook] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,4 +62,5 @@ def rules_of(text: str) -> Rules:
         elements=elements,
         projections=projections,
         types=frozenset(projections),
+        public=public_strings(book, elements),
     )

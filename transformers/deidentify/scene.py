@@ -60,6 +60,7 @@ class Scene:
         "coding",
         "contained",
         "contract",
+        "finess",
         "hospital",
         "keys",
         "left_out",
@@ -81,6 +82,7 @@ class Scene:
         self.contained: dict[str, Known] = {}
         self.targets: list[str] = []
         self.left_out: list[str] = []
+        self.finess: set[str] = set()
         self._references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
         self._unnamed: dict[str, list[tuple[Known, Json]]] = {}

@@ -15,8 +15,10 @@ import orjson
 from fhir_profiles.values import Entry, ValidBundle
 from transformers.contract import Contract
 from transformers.deidentify import facts, places, primitives
+from transformers.deidentify.explain import explain as explained
 from transformers.deidentify.identities import NO_IDENTITY, deleted, identify, leaving
 from transformers.deidentify.keys import GatewayKeys
+from transformers.deidentify.leaks import Scanner
 from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import PERSON, Known, Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
@@ -26,6 +28,7 @@ MODIFIER = "modifierExtension"
 MODIFIER_BYTES = b'"modifierExtension"'
 UNKNOWN_MODIFIER = "modifier-extension-unknown"
 UNSUPPORTED = "resource-type-unsupported"
+LEAK = "leak-suspected"
 
 
 def scrub(
@@ -63,6 +66,11 @@ class _Scrubbing:
         self._refused: dict[int, str] = {}
         self._refused_persons: dict[str, str] = {}
         self._modifiers = MODIFIER_BYTES in valid.parsed.canonical
+        self._scanner = Scanner(
+            rules.public,
+            [entry.resource for entry in valid.parsed.entries if entry.resource is not None],
+            expected=(self._scene.finess, contract.units, contract.code_systems),
+        )
 
     def run(self, *, explain: bool) -> Scrubbed:
         identified = list(self._identify())
@@ -72,13 +80,16 @@ class _Scrubbing:
         groups, orphans = split(items, persons, finess=self._contract.finess)
         self._refused |= dict.fromkeys((item.entry for item in orphans), NO_IDENTITY)
         by_index = {entry.index: entry for entry in self._entries}
-        bundles = [self._bundle(group, self._with_facts(group, by_index)) for group in groups]
+        bundles = [made for group in groups if (made := self._clean(group, by_index)) is not None]
         bundles += [self._deletion(entry, known) for entry, known in identified if entry.method == "DELETE"]
         bundles.sort(key=lambda bundle: (bundle.indices, bundle.key))
         return Scrubbed(
             bundles=tuple(bundles),
             refused=dict(sorted(self._refused.items())),
             dropped=dict(sorted(Counter(self._scene.left_out).items())),
+            explained=tuple(line for entry in self._entries for line in explained(entry, self._rules))
+            if explain
+            else (),
         )
 
     def _identify(self) -> Iterator[tuple[Entry, Known]]:
@@ -160,6 +171,21 @@ class _Scrubbing:
                 found = facts.age(sent[owner.entry], alias, sent[item.entry], item.known, hospital=hospital)
                 made += [found] if found is not None else []
         return made
+
+    def _clean(self, group: Group, by_index: dict[int, Entry]) -> DeidentifiedBundle | None:
+        """Return the bundle of a group without the entries that still look identifying; None when nothing is left."""
+        made = self._bundle(group, self._with_facts(group, by_index))
+        if self._scanner.is_clean(made.body):
+            return made
+        leaking = {item.entry: list(self._scanner.leaks_in(item.content)) for item in group.items}
+        if not any(leaking.values()):
+            leaking = {index: ["Bundle"] for index in leaking}
+        for index, paths in leaking.items():
+            if paths:
+                self._refused[index] = LEAK
+                self._scene.left_out += [f"{LEAK} {path}" for path in paths]
+        group.items = [item for item in group.items if item.entry not in self._refused]
+        return self._clean(group, by_index) if group.items else None
 
     def _deletion(self, entry: Entry, known: Known) -> DeidentifiedBundle:
         removed = facts.removals(known, hospital=self._keys.hospital)
