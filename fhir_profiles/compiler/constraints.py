@@ -52,9 +52,12 @@ def emit_constraints(
         if constraint.expression in SKIPPED or (raise_up and constraint.expression in OF_THE_TYPE):
             continue
         try:
-            rules.append(_rule(write, constraint, Place(node, focus, resource)))
+            rule = _rule(write, constraint, Place(node, focus, resource))
         except Untranslatable as error:
             write.not_checked.append((constraint.key, error.reason))
+            continue
+        if rule.kept != "True":
+            rules.append(rule)
     if rules:
         with write.block("if e is None or fp.evaluable(e):"):
             with write.block("try:"):

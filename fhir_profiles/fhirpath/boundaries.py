@@ -16,13 +16,13 @@ DEFAULT_DECIMALS = 8
 
 
 def precision(c: Collection) -> Collection:
-    """Return the digits of a number or date."""
+    """Return the decimals of a number, the digits of a date."""
     value = value_of(c)
     if isinstance(value, bool):
         return []
     if isinstance(value, int | Decimal):
         exponent = Decimal(value).as_tuple().exponent
-        return [len(Decimal(value).as_tuple().digits) if isinstance(exponent, int) else 0]
+        return [-exponent if isinstance(exponent, int) else 0]
     if isinstance(value, Moment):
         return [_digits(value)]
     return []

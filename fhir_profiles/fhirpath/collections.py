@@ -6,6 +6,7 @@ A criterion is a function of `$this` (a collection), `$index` and `$total`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cmp_to_key
 from typing import Any
 
 from fhir_profiles.fhirpath.equality import distinct, key, sequence
@@ -231,17 +232,19 @@ def sort(c: Collection, *keys: tuple[Lambda, bool]) -> Collection:
 
 
 def _sort_by(c: Collection, projection: Lambda, *, descends: bool) -> None:
-    class Key:
-        def __init__(self, item: Item) -> None:
-            one = single(projection([item], 0))
-            self.value = None if one is None else system(one)
+    values: dict[int, Item | None] = {}
+    for item in c:
+        one = single(projection([item], 0))
+        values[id(item)] = None if one is None else system(one)
 
-        def __lt__(self, other: Key) -> bool:
-            if self.value is None or other.value is None:
-                return self.value is None and other.value is not None
-            return sequence(self.value, other.value) == -1
+    def order(one: Item, other: Item) -> int:
+        mine, theirs = values[id(one)], values[id(other)]
+        if mine is None or theirs is None:
+            return int(theirs is None) - int(mine is None)
+        sign = sequence(mine, theirs) or 0
+        return -sign if descends else sign
 
-    c.sort(key=Key, reverse=descends)
+    c.sort(key=cmp_to_key(order))
 
 
 def negate(c: Collection) -> Collection:

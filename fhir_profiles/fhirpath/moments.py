@@ -164,9 +164,7 @@ def key_of(moment: Moment) -> tuple[object, ...]:
 
 
 def add(moment: Moment, value: Decimal, unit: str) -> Moment:
-    """Add a number of calendar units (`year` … `millisecond`); a fraction is cut, except of seconds."""
-    if unit == "second":
-        value, unit = value * 1000, "millisecond"
+    """Add a number of calendar units (`year` … `millisecond`); a fraction is cut."""
     count = int(value)
     try:
         if unit in ("year", "month"):

@@ -6,6 +6,7 @@ import base64
 import binascii
 import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from fhir_profiles.fhirpath.errors import Unevaluable, Unknown
 from fhir_profiles.fhirpath.nodes import Collection, has_value, integer_of, text_of
 
 LONGEST = 1 << 22
+_JSON_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 
 
 def _texts(*collections: Collection) -> list[str] | None:
@@ -213,7 +215,11 @@ def unescape(c: Collection, how: Collection) -> Collection:
         return []
     if found[1] == "html":
         return [html.unescape(found[0])]
-    try:
-        return [str(json.loads(f'"{found[0]}"', strict=False))]
-    except json.JSONDecodeError:
-        return []
+    return [_JSON_ESCAPE.sub(_unescaped, found[0])]
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match[1]
+    if len(escape) == 5:
+        return chr(int(escape[1:], 16))
+    return {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}.get(escape, escape)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from fhir_profiles.fhirpath.errors import Unevaluable, Unknown
 from fhir_profiles.fhirpath.moments import Moment
-from fhir_profiles.fhirpath.nodes import Collection, Item, Node, TypeInfo, boolean, child, has_value, single, text_of
+from fhir_profiles.fhirpath.nodes import Collection, Item, Node, TypeInfo, child, has_value, single, text_of
 from fhir_profiles.fhirpath.nodes import node as make_node
 from fhir_profiles.fhirpath.quantities import Quantity
 from fhir_profiles.fhirpath.types import PRIMITIVES, is_a, r4_types, type_name
+from fhir_profiles.model import CORE
 
 if TYPE_CHECKING:
     from fhir_profiles.compiler.context import CheckContext
@@ -147,11 +148,18 @@ def conforms_to(c: Collection, profile: Collection, x: CheckContext) -> Collecti
     item, url = single(c), text_of(profile)
     if item is None or url is None or type(item) is not Node:
         return []
+    from fhir_profiles.compiler.findings import sound
+    from fhir_profiles.compiler.nested import conforms
+
+    name = url.removeprefix(CORE)
+    check = x.checks.type_check(name) if name != url and "/" not in name else None
+    if check is not None:
+        found = check(item.json, x)
+        return [is_a(item.type, name, r4_types()) and (found is None or sound(found))]
     key = x.checks.resolve(url)
     if key is None:
         raise Unknown("a profile that is not loaded")
-    found = x.checks.profile_check(key)(item.json, x)
-    return boolean(not any(one.severity in ("error", "fatal") for one in found or ()))
+    return [conforms(item.json, x, key)]
 
 
 def html_checks(c: Collection) -> Collection:
