@@ -15,6 +15,7 @@ from gateway.cli import (
     commands_exchange,
     commands_installation,
     commands_operation,
+    commands_quality,
     commands_running,
 )
 
@@ -40,6 +41,7 @@ def make_app() -> typer.Typer:
         commands_exchange,
         commands_analysis,
         commands_operation,
+        commands_quality,
     ):
         commands.declare(app)
     return app

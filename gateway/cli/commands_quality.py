@@ -1,0 +1,68 @@
+"""Declarations: quality, reference, explain. The work is in modules loaded when a command runs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Lang, Language, Shown, ShownAs, example
+
+PANEL = "Quality"
+
+
+class ReportForm(StrEnum):
+    """How the report is written."""
+
+    html = "html"
+    csv = "csv"
+    json = "json"
+    fhir = "fhir"
+
+
+def declare(app: typer.Typer) -> None:
+    """Add the commands to the tree."""
+    quality = typer.Typer(help="What the tables are worth.", no_args_is_help=True, rich_markup_mode="rich")
+    quality.command("report", epilog=example("snds-gateway quality report --format html --to quality.html"))(report)
+    app.add_typer(quality, name="quality", rich_help_panel=PANEL)
+    reference = typer.Typer(help="Operator's reference data.", no_args_is_help=True, rich_markup_mode="rich")
+    reference.command("load", epilog=example("snds-gateway reference load cim10 MS_CIM_V.csv"))(load_reference)
+    reference.command("check", epilog=example("snds-gateway reference check"))(check_reference)
+    app.add_typer(reference, name="reference", rich_help_panel=PANEL)
+
+
+def report(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    hospital: Annotated[str | None, typer.Option("--finess", help="One hospital (else all).")] = None,
+    form: Annotated[
+        ReportForm, typer.Option("--format", help="fhir: a MeasureReport. Cells under 11 are masked in all.")
+    ] = ReportForm.html,
+    to: Annotated[Path | None, typer.Option("--to", dir_okay=False, help="File to write (else stdout).")] = None,
+    language: Lang = Language.fr,
+) -> None:
+    """Measure conformance, completeness and plausibility of the tables, and say what to repair first."""
+    from gateway.cli.quality import report as work
+
+    raise typer.Exit(work(data_dir, hospital=hospital, form=form.value, language=language.value, to=to))
+
+
+def load_reference(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cim10, ccam, pmsi-geography, legal-finess, natures…")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="The table, as CSV.")],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Check a table and keep its right lines; wrong ones are named. It counts from the writer's next start."""
+    from gateway.cli.reference import load_table as work
+
+    raise typer.Exit(work(data_dir, name, file))
+
+
+def check_reference(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
+    """Show every table that may be loaded: what is held, and what stands where there is none."""
+    from gateway.cli.reference import check_tables as work
+
+    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
