@@ -46,12 +46,18 @@ def snds_gateway(*arguments: str, check: bool = True) -> subprocess.CompletedPro
 class Installation:
     """One data directory and, while `serving`, its gateway on loopback."""
 
-    def __init__(self, data_dir: Path, *init_options: str) -> None:
+    def __init__(self, data_dir: Path, *init_options: str, made: bool = False) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.pid = 0
         self.log = data_dir.parent / f"{data_dir.name}.log"
-        snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS, *init_options)
+        if not made:
+            snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS, *init_options)
+
+    @classmethod
+    def at(cls, data_dir: Path) -> Installation:
+        """Return one that exists already."""
+        return cls(data_dir, made=True)
 
     @property
     def url(self) -> str:
