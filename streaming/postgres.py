@@ -27,6 +27,9 @@ BULK = 20
 MIGRATING, HOSPITAL, WRITER, PARTITION, MAKING = range(0x534E, 0x534E + 5)
 PLACEHOLDER = re.compile(r"\?|(?<!:):([a-z_]+)|\bjson_each\(")
 INSERT = re.compile(r"\s*INSERT INTO (\w+) \(([^)]*)\)\s+VALUES \([?, ]*\)(.*)", re.DOTALL)
+# every statement of `ops` looks up a few rows by an index; without statistics (a fresh database, a burst) the planner
+# would rather read whole tables, 300 times slower
+LOOK_UP = ("enable_hashjoin", "enable_mergejoin", "enable_seqscan", "enable_material", "jit")
 # a server that is gone is noticed in seconds, not after the hours of TCP's own patience
 PATIENCE: dict[str, int | str] = {
     "connect_timeout": 5,
@@ -84,7 +87,7 @@ class PostgresDatabase:
 
     def _insert(self, table: str, columns: str, rest: str, rows: Sequence[Sequence[Any]]) -> None:
         copy, insert, types = self._stage(table, columns)
-        with self.raw.cursor() as cursor:
+        with self.raw.transaction(), self.raw.cursor() as cursor:
             with cursor.copy(copy) as arriving:
                 arriving.set_types(types)
                 for row in rows:
@@ -184,8 +187,9 @@ class PostgresEngine:
             migrate(connection)
             connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(ROLE)))
             connection.execute("SET search_path TO ops, pg_temp")
-            # pg_catalog.json_each and others stay what they are; plans must not change with the first batches
-            connection.execute("SET jit TO off")
+            for setting in LOOK_UP:
+                connection.execute(sql.SQL("SET {} TO off").format(sql.Identifier(setting)))
+            connection.execute("SET join_collapse_limit TO 1")  # joins in the order in which they are written
         except BaseException:
             connection.close()
             raise

@@ -1,5 +1,5 @@
 -- Schema `ops`: the table writers' state (DESIGN §6). Same tables and columns as sql/ops.sql; a test compares them.
--- Readers of tables have no right on it.
+-- Readers of tables have no right on it. Indexes begin with the selective column: the planner needs no statistics.
 
 -- Names, counters and marks of the writer itself.
 CREATE TABLE ops.counter (
@@ -40,10 +40,10 @@ CREATE TABLE ops.resource (
     top_first  BIGINT,            -- first receipt of a version stamped so
     deleted_at BIGINT,            -- receipt of the last DELETE
     spares     BIGINT NOT NULL DEFAULT 0,   -- rows in `spare`
-    UNIQUE (finess, key)
+    UNIQUE (key, finess)
 );
-CREATE INDEX resource_person ON ops.resource (finess, person) WHERE person IS NOT NULL;
-CREATE INDEX resource_stay ON ops.resource (finess, stay) WHERE person IS NULL AND stay IS NOT NULL;
+CREATE INDEX resource_person ON ops.resource (person, finess) WHERE person IS NOT NULL;
+CREATE INDEX resource_stay ON ops.resource (stay, finess) WHERE person IS NULL AND stay IS NOT NULL;
 
 -- Losing versions that a DELETE arriving out of order could bring back.
 CREATE TABLE ops.spare (
@@ -59,7 +59,7 @@ CREATE TABLE ops.spare (
     stay       TEXT,
     body       BYTEA NOT NULL
 );
-CREATE INDEX spare_key ON ops.spare (finess, key);
+CREATE INDEX spare_key ON ops.spare (key, finess);
 
 -- Alias edges: what the current versions of Patient ("person") and Encounter ("stay") declare.
 CREATE TABLE ops.declared (
@@ -67,18 +67,18 @@ CREATE TABLE ops.declared (
     kind   TEXT NOT NULL,
     alias  TEXT NOT NULL,
     key    TEXT NOT NULL,
-    PRIMARY KEY (finess, kind, alias, key)
+    PRIMARY KEY (alias, kind, finess, key)
 );
-CREATE INDEX declared_key ON ops.declared (finess, key, kind);
+CREATE INDEX declared_key ON ops.declared (key, kind, finess);
 
 -- Reverse index: which resources refer to a structure (Organization, Location, Medication…).
 CREATE TABLE ops.refers (
     finess TEXT NOT NULL,
     target TEXT NOT NULL,
     key    TEXT NOT NULL,
-    PRIMARY KEY (finess, target, key)
+    PRIMARY KEY (target, finess, key)
 );
-CREATE INDEX refers_key ON ops.refers (finess, key);
+CREATE INDEX refers_key ON ops.refers (key, finess);
 
 -- Person aliases whose rows must be computed anew.
 CREATE TABLE ops.dirty (
@@ -96,7 +96,7 @@ CREATE TABLE ops.owner_alias (
     finess TEXT NOT NULL,
     alias  TEXT NOT NULL,       -- "" for the hospital itself
     owner  BIGINT NOT NULL,    -- several while a change is under way
-    PRIMARY KEY (finess, alias, owner)
+    PRIMARY KEY (alias, finess, owner)
 );
 CREATE INDEX owner_alias_owner ON ops.owner_alias (owner);
 CREATE TABLE ops.owner_table (
@@ -117,7 +117,7 @@ CREATE TABLE ops.stay (
     PRIMARY KEY (owner, key)
 );
 CREATE INDEX stay_status ON ops.stay (status);
-CREATE INDEX stay_key ON ops.stay (finess, key);
+CREATE INDEX stay_key ON ops.stay (key, finess);
 CREATE TABLE ops.exit (
     finess TEXT NOT NULL,
     year   BIGINT NOT NULL,
@@ -145,9 +145,9 @@ CREATE TABLE ops.rsa_number (
     year    BIGINT NOT NULL,
     rsa_num TEXT NOT NULL,
     stay    TEXT NOT NULL,
-    PRIMARY KEY (finess, year, rsa_num)
+    PRIMARY KEY (rsa_num, finess, year)
 );
-CREATE UNIQUE INDEX rsa_number_stay ON ops.rsa_number (finess, year, stay);
+CREATE UNIQUE INDEX rsa_number_stay ON ops.rsa_number (stay, finess, year);
 
 -- Events that could not be applied: de-identified, with a code, never an exception text.
 CREATE TABLE ops.dead_letter (
