@@ -59,7 +59,10 @@ def declare(app: typer.Typer) -> None:
     )(generate)
     app.command(
         rich_help_panel=PANEL,
-        epilog=example("snds-gateway push bundles --key-file data/credentials/750712184.key"),
+        epilog=example(
+            "snds-gateway push bundles --key-file data/credentials/750712184.key",
+            "snds-gateway push history.ndjson --key-file key --journal history.journal",
+        ),
     )(push)
     app.command(
         rich_help_panel=PANEL,
@@ -96,16 +99,22 @@ def push(
     key_file: Annotated[
         Path, typer.Option("--key-file", exists=True, dir_okay=False, help="File that holds the API key.")
     ],
+    journal: Annotated[
+        Path | None,
+        typer.Option("--journal", dir_okay=False, help="File that keeps each answer; the next push goes on from it."),
+    ] = None,
     language: Lang = Language.fr,
     form: ShownAs = Shown.human,
 ) -> None:
     """Send files, folders or NDJSON to a gateway, four at a time; exit 1 when something was refused.
 
     Answers 429 and 503 are sent again after Retry-After. Bundles go to /fhir, single resources to /fhir/TYPE/ID.
+    With a journal, a push that was interrupted sends only what has no answer yet.
     """
     from gateway.cli.push_report import push as work
 
-    raise typer.Exit(work(paths, url=url, key_file=key_file, language=language.value, as_json=form is Shown.json))
+    as_json = form is Shown.json
+    raise typer.Exit(work(paths, url=url, key_file=key_file, language=language.value, journal=journal, as_json=as_json))
 
 
 def validate(

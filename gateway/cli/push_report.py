@@ -9,17 +9,23 @@ from pathlib import Path
 from fhir_profiles.errors import Misconfigured
 from gateway.cli import screen
 from gateway.cli.inputs import count, files
+from gateway.cli.push_journal import Journal
 from gateway.cli.pushing import Pusher, Summary, Target
 
 REFUSALS_SHOWN = 10
 
 
-def push(paths: Sequence[Path], *, url: str, key_file: Path, language: str, as_json: bool) -> int:
+def push(paths: Sequence[Path], *, url: str, key_file: Path, language: str, journal: Path | None, as_json: bool) -> int:
     """Send and report; 1 when something was refused or did not arrive."""
     key = key_file.read_text(encoding="utf-8").strip()
     if not key or not key.isascii():
         raise Misconfigured("key-file", f"{key_file} holds no API key")
-    summary = push_with_bar(paths, Target(url, key, language))
+    kept = Journal(journal) if journal is not None else None
+    try:
+        summary = push_with_bar(paths, Target(url, key, language), journal=kept)
+    finally:
+        if kept is not None:
+            kept.close()
     if as_json:
         screen.write_json(summary.to_json())
     else:
@@ -27,12 +33,12 @@ def push(paths: Sequence[Path], *, url: str, key_file: Path, language: str, as_j
     return 0 if summary.all_well else 1
 
 
-def push_with_bar(paths: Sequence[Path], target: Target) -> Summary:
+def push_with_bar(paths: Sequence[Path], target: Target, *, journal: Journal | None = None) -> Summary:
     """Send with a progress bar on stderr."""
     found = files(paths)
     with screen.progress() as bar:
         task = bar.add_task("push", total=count(found))
-        return Pusher(target, sent=lambda: bar.advance(task)).push(found)
+        return Pusher(target, sent=lambda: bar.advance(task), journal=journal).push(found)
 
 
 def show_summary(summary: Summary) -> None:
@@ -42,6 +48,7 @@ def show_summary(summary: Summary) -> None:
     out.print(
         f"[bold]{screen.shown(summary.requests)}[/bold] requests, {summary.bytes / 1e6:.1f} MB"
         f" in {summary.seconds:.1f} s ({rate:.0f}/s), sent again {summary.retries} times"
+        + (f", {screen.shown(summary.skipped)} skipped: the journal has their answers" if summary.skipped else "")
     )
     out.print(
         f"entries: [green]{screen.shown(summary.accepted)} accepted[/green], "

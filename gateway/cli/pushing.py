@@ -18,6 +18,7 @@ import httpx
 import orjson
 
 from gateway.cli.inputs import Document, documents, files
+from gateway.cli.push_journal import Journal
 
 CONCURRENCY = 4
 ATTEMPTS = 8
@@ -46,6 +47,7 @@ class Summary:
     refused: int = 0
     undelivered: int = 0
     retries: int = 0
+    skipped: int = 0
     seconds: float = 0.0
     by_status: Counter[str] = field(default_factory=Counter)
     by_code: Counter[str] = field(default_factory=Counter)
@@ -58,7 +60,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the machine form of it."""
-        names = ("requests", "bytes", "accepted", "refused", "undelivered", "retries")
+        names = ("requests", "bytes", "accepted", "refused", "undelivered", "retries", "skipped")
         return {name: getattr(self, name) for name in names} | {
             "seconds": round(self.seconds, 3),
             "by_status": dict(sorted(self.by_status.items())),
@@ -93,11 +95,13 @@ class Pusher:
         target: Target,
         *,
         sent: Callable[[], None] = lambda: None,
+        journal: Journal | None = None,
         transport: httpx.BaseTransport | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._target = target
         self._sent = sent
+        self._journal = journal
         self._wait = wait
         self._lock = threading.Lock()
         self._summary = Summary()
@@ -129,6 +133,11 @@ class Pusher:
                 document = next(queue, None)
             if document is None:
                 return
+            if self._journal is not None and self._journal.knows(document):
+                with self._lock:
+                    self._summary.skipped += 1
+                self._sent()
+                continue
             answer, retries = self._send(document)
             with self._lock:
                 self._summary.retries += retries
@@ -161,6 +170,8 @@ class Pusher:
             return
         total.by_status[str(answer.status_code)] += 1
         accepted, refusals = read_answer(document, answer)
+        if self._journal is not None:
+            self._journal.note(document, _outcome(answer, accepted, refusals))
         total.accepted += accepted
         total.refused += sum(count for count, _ in refusals)
         for _, refusal in refusals:
@@ -188,6 +199,13 @@ def read_answer(document: Document, answer: httpx.Response) -> tuple[int, list[t
             for one in refused
         ]
     return 0, [(_entries(document.content), Refusal(document.label, answer.status_code, _issues(body)))]
+
+
+def _outcome(answer: httpx.Response, accepted: int, refusals: list[tuple[int, Refusal]]) -> dict[str, Any]:
+    """Return what a journal keeps of an answer."""
+    codes = Counter(code for _, refusal in refusals for code, _, _ in refusal.issues)
+    refused = sum(number for number, _ in refusals)
+    return {"status": answer.status_code, "accepted": accepted, "refused": refused, "codes": sorted(codes)}
 
 
 def _issues(outcome: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
