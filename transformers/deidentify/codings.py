@@ -14,12 +14,17 @@ from transformers.deidentify.elements import Elements
 from transformers.deidentify.rulebook import SHAPES, Systems
 
 LOCAL = "urn:snds-gateway:local"
-VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,19}|http://snomed\.info/sct/[0-9]{6,18}/version/[0-9]{8}", re.ASCII)
+VERSION = re.compile(
+    r"[0-9]{1,8}(?:[.-][0-9]{1,4}){0,3}|http://snomed\.info/sct/[0-9]{6,18}/version/[0-9]{8}", re.ASCII
+)
 AGREED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,31}", re.ASCII)
 LONGEST = 64
 REMEMBERED = 1 << 16
 
 LocalCode = Callable[[str, str], str]
+# Nomenclatures that are never ours, whatever their codes look like.
+OTHERS = re.compile(r"icd/release/11|icd-?11|icd-?10-(?:cm|pcs)|icd-?9|icd-?o|snomed|loinc|orpha|icpc|whocc|nabm", re.I)
+
 Test = Callable[[str], object]
 Coding = dict[str, str]
 
@@ -62,6 +67,14 @@ class CodeBook:
         if len(self._kept) < REMEMBERED:
             self._kept[system, version, code] = made
         return made
+
+
+def is_misplaced(coding: Mapping[str, Any], right: Test) -> bool:
+    """Say whether a code that was hashed has the right form, under a system that is no other nomenclature."""
+    system, code = coding.get("system"), coding.get("code")
+    if type(code) is not str or len(code) > LONGEST or not right(code):
+        return False
+    return type(system) is not str or OTHERS.search(system) is None
 
 
 def _tests(systems: Systems, elements: Elements, agreed: tuple[str, ...]) -> dict[str, Test]:

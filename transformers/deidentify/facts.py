@@ -103,6 +103,12 @@ def insured(
     )
 
 
+def billing_numbers(patient: Json) -> dict[str, Any]:
+    """Return the billing numbers (type NH) of a Patient in the form of a Coverage: they are the insured's."""
+    listed = [one for one in identifiers(patient) if kind_of(one) == "NSS"]
+    return {"identifier": listed, "meta": patient.get("meta")}
+
+
 def insured_nirs(coverage: Json) -> Iterator[Nir]:
     """Yield the numbers of the insured that a Coverage gives."""
     subscriber = coverage.get("subscriber")

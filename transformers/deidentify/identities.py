@@ -5,12 +5,13 @@ In: parsed entries, identities in clear. Out: `Known` (keyed hashes) and the ide
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from fhir_profiles.french.identifiers import FINESS, FR_V2_0203, finess_of, kind_of
+from fhir_profiles.resource_types import RESOURCE_TYPES
 from fhir_profiles.values import Entry
 from transformers.deidentify.aliases import (
     Parts,
@@ -28,6 +29,7 @@ from transformers.deidentify.scene import GATEWAY, PERSON, RESOURCE, STAY, Known
 Json = Mapping[str, Any]
 
 IDENTIFIED = frozenset({"Patient", "Coverage", "Encounter"})
+CONTAINED = frozenset({"Medication", "Organization", "Location", "Specimen"})
 NO_IDENTITY = "no-stable-identity"
 TEST_IDENTITY = "test-identity"
 
@@ -55,6 +57,17 @@ def deleted(entry: Entry, scene: Scene) -> Known | str:
         return NO_IDENTITY
     key, unstable = _key(entry, parts, scene)
     return Known(entry.type, key, unstable=unstable)
+
+
+def contained(resource: Json, known: Known, scene: Scene) -> Iterator[tuple[str, Known, dict[str, Any]]]:
+    """Yield id, identity and content of the contained structures; other contained resources do not leave."""
+    listed = resource.get("contained")
+    for one in listed if isinstance(listed, list) else ():
+        kind, own_id = (one.get("resourceType"), one.get("id")) if isinstance(one, dict) else (None, None)
+        if kind in CONTAINED and isinstance(own_id, str):
+            yield own_id, Known(kind, scene.hospital.resource("contained", known.key, kind, own_id)), one
+        elif isinstance(kind, str) and kind in RESOURCE_TYPES:
+            scene.left_out.append(f"contained {kind}")
 
 
 def leaving(known: Known, resource: Json, scene: Scene) -> list[dict[str, Any]]:

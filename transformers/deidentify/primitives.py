@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from transformers.deidentify.codings import LOCAL, is_misplaced
 from transformers.deidentify.scene import Scene
 
 Action = Callable[[Any, Scene], Any]
@@ -119,6 +120,26 @@ def concept(value: object, scene: Scene) -> dict[str, Any] | None:
             if made is not None:
                 kept.append(made)
     return {"coding": kept} if kept else None
+
+
+def expected_concept(right: Callable[[str], object]) -> Action:
+    """Reduce a CodeableConcept where the tables look for codes of one form: these stay under another system too."""
+
+    def reduced(value: object, scene: Scene) -> dict[str, Any] | None:
+        made = concept(value, scene)
+        if made is None:
+            return None
+        kept: list[dict[str, str]] = made["coding"]
+        if all(one["system"] != LOCAL for one in kept):
+            return made
+        sent = [one for one in value["coding"] if type(one) is dict and type(one.get("code")) is str]  # type: ignore[index]
+        for place, one in enumerate(sent):
+            if kept[place]["system"] == LOCAL and is_misplaced(one, right):
+                kept[place] = {"code": one["code"]}
+                scene.flags.add("code-system")
+        return made
+
+    return reduced
 
 
 def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:

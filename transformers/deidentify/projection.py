@@ -13,7 +13,7 @@ from transformers.deidentify import primitives
 from transformers.deidentify.elements import Element, Elements
 from transformers.deidentify.primitives import Action
 from transformers.deidentify.rule_checks import NUMBERS, is_resource
-from transformers.deidentify.rulebook import ExtensionRule, Rule, RuleBook
+from transformers.deidentify.rulebook import SHAPES, ExtensionRule, Rule, RuleBook
 from transformers.deidentify.scene import Scene
 
 SIMPLE: Mapping[str, Action] = {
@@ -89,6 +89,9 @@ class _Compiler:
         if rule.action in SIMPLE:
             return SIMPLE[rule.action]
         if rule.action == "code":
+            expected = self._book.systems.expected.get(f"{name}.{path}")
+            if expected is not None:
+                return primitives.expected_concept(SHAPES[expected])
             return primitives.code if element.type == "Coding" else primitives.concept
         if rule.action == "department":
             return None  # `places` reads the address and writes extensions

@@ -51,6 +51,11 @@ def _problems(book: RuleBook, elements: Elements) -> Iterator[Misconfigured]:
                 continue
             yield from _rules_without_element(elements, name, table)
             yield from _elements_without_rule(book, elements, name)
+    for place in book.systems.expected:
+        name, _, path = place.partition(".")
+        rule = book.types.get(name, {}).get(path)
+        if rule is None or rule.action != "code":
+            yield Misconfigured("rules-match-nothing", f"rules.toml: systems.expected: {place} keeps no code")
     yield from _types(book)
     yield from _french(book, elements)
     yield from _extensions(book, elements)

@@ -28,12 +28,14 @@ PATTERNS: Mapping[str, str] = {
     "ccam": r"[A-Za-z]{4}[0-9]{3}[0-9·.•_ \u00a0-]{0,8}[A-Z0-9]?",
     "icd": r"[A-Z0-9]{2,4}(?:\.[A-Z0-9]{1,4})?(?:[&/][A-Z0-9.]{2,9})*",
     "loinc": r"(?:LA|LP|LL|LG|MTHU)?[0-9]{1,7}-[0-9]",
-    "ucum": r"(?=.{1,32}\Z)[0-9A-Za-z%µ\[\]{}()_./*^'+-]+",
+    "ucum": r"(?=.{1,32}\Z)(?![0-9]{5})[0-9A-Za-z%µ\[\]{}()_./*^'+-]+",
     "atc": r"[A-Z](?:[0-9]{2}(?:[A-Z](?:[A-Z](?:[0-9]{2})?)?)?)?",
     "drug": r"[0-9]{7,8}|3400[0-9]{9}",
     "edqm": r"(?:[A-Z]{3}-)?[0-9]{4,8}",
     "nabm": r"[0-9]{4}",
     "orpha": r"(?:ORPHA:?)?[0-9]{1,6}",
+    "role": r"DP|DR|DA|DAS|DASS|DAD|DASC",
+    "mode": r"[0678][1-8R]?|[9NO]",
     "ghm": r"[0-9]{2}[A-Z][0-9]{2}[0-9A-Z]?",
 }
 SHAPES: Mapping[str, Callable[[str], object]] = {
@@ -73,6 +75,7 @@ class Systems:
     never: Mapping[str, str]
     shapes: Mapping[str, str]
     lists: Mapping[str, frozenset[str]]
+    expected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +168,17 @@ def _extension(url: str, table: Mapping[str, Any], reasons: frozenset[str]) -> E
 
 
 def _systems(table: Mapping[str, Any], reasons: frozenset[str]) -> Systems:
-    unknown = sorted(set(table["shapes"]) - set(SHAPES))
+    unknown = sorted({*table["shapes"], *table["expected"]} - set(SHAPES))
     if unknown:
         raise Misconfigured("rules-unknown-shape", f"rules.toml: systems.shapes: no shape is called {unknown[0]}")
     shapes: dict[str, str] = {}
     for shape, urls in table["shapes"].items():
         shapes |= dict.fromkeys(urls, shape)
+    expected = {path: shape for shape, paths in table["expected"].items() for path in paths}
     return Systems(
         publishers=tuple(table["published"]),
         never=_reasoned("systems.never", table["never"], reasons),
         shapes=shapes,
         lists={url: frozenset(codes) for url, codes in table["lists"].items()},
+        expected=expected,
     )

@@ -61,6 +61,7 @@ class Scene:
         "contained",
         "contract",
         "finess",
+        "flags",
         "hospital",
         "keys",
         "left_out",
@@ -83,6 +84,7 @@ class Scene:
         self.targets: list[str] = []
         self.left_out: list[str] = []
         self.finess: set[str] = set()
+        self.flags: set[str] = set()
         self._references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
         self._unnamed: dict[str, list[tuple[Known, Json]]] = {}

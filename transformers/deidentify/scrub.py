@@ -16,7 +16,7 @@ from fhir_profiles.values import Entry, ValidBundle
 from transformers.contract import Contract
 from transformers.deidentify import facts, places, primitives
 from transformers.deidentify.explain import explain as explained
-from transformers.deidentify.identities import NO_IDENTITY, deleted, identify, leaving
+from transformers.deidentify.identities import NO_IDENTITY, contained, deleted, identify, leaving
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.leaks import Scanner
 from transformers.deidentify.rules import Rules
@@ -74,7 +74,9 @@ class _Scrubbing:
 
     def run(self, *, explain: bool) -> Scrubbed:
         identified = list(self._identify())
-        items = [self._project(entry, known) for entry, known in identified if entry.method != "DELETE"]
+        items = [
+            item for entry, known in identified if entry.method != "DELETE" for item in self._project(entry, known)
+        ]
         persons = Persons(items)
         items = [item for item in items if self._has_accepted_owner(item)]
         groups, orphans = split(items, persons, finess=self._contract.finess)
@@ -125,17 +127,34 @@ class _Scrubbing:
         if entry.type == "Patient" and entry.id is not None:
             self._refused_persons[self._scene.rest_alias("Patient", entry.id)] = code
 
-    def _project(self, entry: Entry, known: Known) -> Item:
+    def _project(self, entry: Entry, known: Known) -> Iterator[Item]:
+        """Yield what an entry becomes: its contained structures as resources of their own, then itself."""
+        resource = entry.resource or {}
         scene = self._scene
-        scene.targets = []
-        content: dict[str, Any] = self._rules.projections[entry.type](entry.resource, scene) or {}
-        content["resourceType"] = entry.type
-        content["identifier"] = leaving(known, entry.resource or {}, scene)
-        if entry.type == "Patient":
-            self._add_places(content, entry.resource or {})
+        scene.contained = {}
+        inside = list(contained(resource, known, scene)) if "contained" in resource else []
+        scene.contained = {own_id: one for own_id, one, _ in inside}
+        for _, one, content in inside:
+            yield self._item(entry.index, one, content, {"meta": resource.get("meta")})
+        yield self._item(entry.index, known, resource, resource)
+
+    def _item(self, index: int, known: Known, resource: dict[str, Any], stamped: dict[str, Any]) -> Item:
+        scene = self._scene
+        scene.targets, scene.flags = [], set()
+        content: dict[str, Any] = self._rules.projections[known.type](resource, scene) or {}
+        if stamped is not resource:
+            content |= self._rules.projections[known.type](stamped, scene) or {}
+        content["resourceType"] = known.type
+        content["identifier"] = leaving(known, resource, scene)
+        if known.type == "Patient":
+            self._add_places(content, resource)
         if known.unstable:
-            content.setdefault("meta", {})["tag"] = [{"system": facts.FLAG, "code": "unstable-identity"}]
-        return Item(entry.index, known, content, tuple(scene.targets))
+            scene.flags.add("unstable-identity")
+        if scene.flags:
+            content.setdefault("meta", {})["tag"] = [
+                {"system": facts.FLAG, "code": flag} for flag in sorted(scene.flags)
+            ]
+        return Item(index, known, content, tuple(scene.targets))
 
     def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
         switches = self._contract.potential_identifiers
@@ -162,6 +181,8 @@ class _Scrubbing:
             patient = sent[item.entry]
             made.append(facts.person(patient, item.known, platform=platform, hospital=hospital))
             coverages = [sent[one.entry] for one in group.items if one.known.type == "Coverage"]
+            if not any(True for one in coverages for _ in facts.insured_nirs(one)):
+                coverages = [facts.billing_numbers(patient)]
             insured = facts.insured(patient, item.known, coverages, platform=platform, hospital=hospital)
             made += [insured] if insured is not None else []
         for item in group.items if patients else ():
