@@ -31,7 +31,8 @@ class Contract:
     """What the platform agreed with one hospital (DESIGN §4, §6, §12).
 
     `finess` is the e-PMSI registration (9 characters). `potential_identifiers` are the switches that are on.
-    `units` is keyed by the identifier value of the unit's Organization or Location.
+    `units` is keyed by the identifier value of the unit's Organization or Location. `severity_codes` are the codes
+    of the Observations that hold the IGS II (no public guide has one).
     """
 
     finess: str
@@ -43,4 +44,5 @@ class Contract:
     dp_rule: DpRule = "quarantine"
     legal_basis: Literal["research", "public-mission"] = "research"
     code_systems: tuple[str, ...] = ()
+    severity_codes: tuple[str, ...] = ()
     units: Mapping[str, Unit] = field(default_factory=dict)

@@ -5,7 +5,7 @@ One pass over the resources. Never: a decision about a stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from transformers.snds.acts import Act, is_done, performed_act
@@ -19,8 +19,7 @@ GESTATION = frozenset({"11884-4", "11885-1", "18185-9"})
 BIRTH_WEIGHT = "8339-4"
 WEIGHT = "29463-7"
 LAST_PERIOD = "8665-2"
-SEVERITY = frozenset({"SAPS-II", "IGS2", "IGS-II"})
-WANTED = GESTATION | {BIRTH_WEIGHT, WEIGHT, LAST_PERIOD} | SEVERITY
+WANTED = GESTATION | {BIRTH_WEIGHT, WEIGHT, LAST_PERIOD}
 RESULTS = frozenset({"final", "amended", "corrected"})
 
 
@@ -46,14 +45,17 @@ class Content:
         return [summary for summary, _ in self.summaries if not summary.of_unit]
 
 
-def gather(resources: Iterable[Staged], visits: Visits) -> tuple[Mapping[str, Content], int]:
-    """Return visit key → content, and how many PMSI Claims belong to no known visit."""
+def gather(
+    resources: Iterable[Staged], visits: Visits, *, severity: Collection[str] = ()
+) -> tuple[Mapping[str, Content], int]:
+    """Return visit key → content, and how many PMSI Claims belong to no known visit. `severity`: codes of the IGS II."""
+    wanted = WANTED.union(severity)
     found = {visit.key: Content() for visit in visits.visits}
     listed = list(resources)
     naming = _naming(visits, found)
     for one in listed:
         if one.type == "Observation":
-            _observation(one, visits, found)
+            _observation(one, visits, found, wanted)
         elif one.type == "Condition":
             _condition(one, visits, found, naming)
         elif one.type == "Procedure":
@@ -125,9 +127,9 @@ def _procedure(one: Staged, visits: Visits, found: Mapping[str, Content]) -> Non
         found[visit.key].acts.append(act)
 
 
-def _observation(one: Staged, visits: Visits, found: Mapping[str, Content]) -> None:
+def _observation(one: Staged, visits: Visits, found: Mapping[str, Content], wanted: Collection[str]) -> None:
     resource = one.resource
-    code = next((code for _, code in codings(resource.get("code")) if code in WANTED), None)
+    code = next((code for _, code in codings(resource.get("code")) if code in wanted), None)
     if code is None or resource.get("status") not in RESULTS:
         return
     reference = resource.get("encounter")

@@ -21,6 +21,7 @@ from transformers.snds.medical_units import Unit
 from transformers.snds.modes import Mode
 from transformers.snds.reference import NO_REFERENCE, Reference
 from transformers.snds.schema import TABLES, packaged
+from transformers.snds.severity import severities
 from transformers.snds.stays import Stay
 from transformers.snds.view import Row, TablePseudonyms
 
@@ -236,6 +237,7 @@ def _unit_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
     acts = [0] * len(stay.units)
     for act in stay.acts.rows:
         acts[act.unit] += 1
+    scores = severities(stay, one.contract.severity_codes)
     rows = []
     for place, unit in enumerate(stay.units):
         line = unit_authorisation(unit, one.contract)
@@ -250,6 +252,7 @@ def _unit_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
             "AUT_TYP2_UM": line.type2 if line else None,
             "ETA_NUM_GEO": geographic_finess(unit, one.contract) or one.contract.finess,
             "AGE_GES": one.birth.gestation,
+            "IGS2_COD": scores[place],
         }
         rows.append(_row("T_MCOaaUM", keys | values))
     return rows

@@ -60,7 +60,7 @@ def person_rows(
     person = beneficiary(view.resources, pseudonyms)
     structures = Structures(view.structures, contract.finess, reference.legal_entities)
     visits = find_visits(view.resources)
-    contents, unlinked = gather(view.resources, visits)
+    contents, unlinked = gather(view.resources, visits, severity=contract.severity_codes)
     judge = Judge(contract, structures, person, reference)
     course = _course(visits, contents, judge)
     counts = Counter({"claim-unlinked": unlinked} if unlinked else {})

@@ -169,3 +169,14 @@ def test_the_operators_table_tells_which_hospital_a_site_is_of() -> None:
 
     assert values(table(elsewhere, "T_EDSaaSEJ"), "SEJ_PAS_URG") == ["U"]
     assert values(table(converted(*resources), "T_EDSaaSEJ"), "SEJ_PAS_URG") == ["5"]
+
+
+def test_the_igs_ii_comes_from_the_codes_that_the_contract_names() -> None:
+    contract = replace(CONTRACT, severity_codes=("IGS2",))
+    first = encounter("u1", "2024-01-10", "2024-01-12", partOf=part_of("stay"))
+    second = encounter("u2", "2024-01-12", "2024-01-14", partOf=part_of("stay"))
+    score = observation("IGS2", 41, "{score}", when="2024-01-12T10:00:00+01:00")
+    resources = known_adult(encounter(), first, second, condition("I10", "DP"), score)
+
+    assert values(table(converted(*resources, contract=contract), "T_MCOaaUM"), "IGS2_COD") == [None, "041"]
+    assert values(table(converted(*resources), "T_MCOaaUM"), "IGS2_COD") == [None, None]
