@@ -48,7 +48,7 @@ class Content:
 def gather(
     resources: Iterable[Staged], visits: Visits, *, severity: Collection[str] = ()
 ) -> tuple[Mapping[str, Content], int]:
-    """Return visit key → content, and how many PMSI Claims belong to no known visit. `severity`: codes of the IGS II."""
+    """Return visit key → content, and how many PMSI Claims belong to no visit. `severity`: codes of the IGS II."""
     wanted = WANTED.union(severity)
     found = {visit.key: Content() for visit in visits.visits}
     listed = list(resources)
