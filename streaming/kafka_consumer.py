@@ -10,18 +10,20 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+import orjson
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from streaming.event import Event, Record
-from streaming.topics import BUNDLE, MAX_MESSAGE_BYTES, KafkaConnection, admin, away
+from streaming.topics import BUNDLE, COUNTS, MAX_MESSAGE_BYTES, KafkaConnection, admin, away
 
 POLL_MS = 200
 POLL_RECORDS = 500
 FULL_BYTES = 4 * 1024 * 1024
 ANSWER_S = 10.0
+COLUMNS = 4
 
 
 class KafkaLog:
@@ -167,3 +169,20 @@ def _record(partition: int, record: ConsumerRecord) -> Record:
     headers = {str(name): bytes(value or b"").decode(errors="replace") for name, value in record.headers}
     key = bytes(record.key or b"").decode(errors="replace")
     return Record(partition, record.offset, Event(headers.get("ce_id", ""), key, headers, record.value or b""))
+
+
+def published_counts(connection: KafkaConnection) -> tuple[int, int, int, int]:
+    """Return (received, refused, suppressed, published) over all runs of all gateways, from the counts topic."""
+    log = KafkaLog(connection, topic=COUNTS)
+    latest: dict[str, list[int]] = {}
+    try:
+        for partition in log.partitions():
+            for record in log.tail(partition, log.first_offset(partition) - 1):
+                latest[record.event.key] = orjson.loads(record.event.value)
+    finally:
+        log.close()
+    totals = [
+        sum(column) for column in zip(*(total for total in latest.values() if len(total) == COLUMNS), strict=True)
+    ]
+    received, refused, suppressed, published = totals or (0, 0, 0, 0)
+    return received, refused, suppressed, published

@@ -20,9 +20,9 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.producer.future import FutureRecordMetadata
 
-from fhir_profiles.errors import Busy, Unavailable
+from fhir_profiles.errors import Busy, Fault, Unavailable
 from streaming.broker import Counts
-from streaming.event import Event
+from streaming.event import MAX_EVENT_BYTES, Event
 from streaming.topics import BUNDLE, COUNTS, MAX_MESSAGE_BYTES, KafkaConnection, admin
 
 DEADLINE_S = 10.0
@@ -91,6 +91,8 @@ class KafkaPublisher:
             raise Unavailable("log-closed")
         if not self._reachable:
             raise Unavailable("broker-away")
+        if any(len(event.value) > MAX_EVENT_BYTES for event in events):
+            raise Fault("event-too-large")  # the intake answers 413 before it comes here
         size = sum(len(event.value) for event in events)
         if self._bytes and self._bytes + size > self._limit:
             raise Busy("bytes-in-flight")

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from fhir_profiles.errors import Misconfigured, PipelineError, Unavailable
+from fhir_profiles.errors import Busy, Fault, Misconfigured, Unavailable
 from streaming.broker import Counts
-from streaming.event import Event
-from streaming.kafka_consumer import KafkaLog
+from streaming.event import MAX_EVENT_BYTES, Event
+from streaming.kafka_consumer import KafkaLog, published_counts
 from streaming.kafka_publisher import KafkaPublisher
-from streaming.topics import BUNDLE, KafkaConnection, check_topics, create_topics
+from streaming.topics import BUNDLE, DEAD_LETTER, KafkaConnection, admin, check_topics, create_topics
 from tests.support import kafka_broker
+from tests.support.servers import fresh_topics
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,18 +32,13 @@ FINESS = "750712184"
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[kafka_broker.KafkaBroker]:
+def harmed(tmp_path: Path) -> Iterator[kafka_broker.KafkaBroker]:
+    """A broker of this test alone: it will be killed or paused."""
     if reason := kafka_broker.missing():
         pytest.skip(f"no real Kafka here: {reason}")
     with kafka_broker.running_broker(tmp_path / "broker") as running:
+        create_topics(KafkaConnection((running.bootstrap,)))
         yield running
-
-
-@pytest.fixture
-def connection(broker: kafka_broker.KafkaBroker) -> KafkaConnection:
-    made = KafkaConnection((broker.bootstrap,))
-    create_topics(made)
-    return made
 
 
 def event(number: int, key: str = "person|a") -> Event:
@@ -64,29 +63,29 @@ def everything(connection: KafkaConnection) -> list[Event]:
         log.close()
 
 
-async def test_an_event_is_read_as_it_was_published(connection: KafkaConnection) -> None:
-    publisher = KafkaPublisher(connection)
+async def test_an_event_is_read_as_it_was_published(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
     await until(publisher.ready)
 
     await publisher.publish([event(1), event(2, "person|b")], counts(2))
     await publisher.close()
 
-    read = sorted(everything(connection), key=lambda one: one.id)
+    read = sorted(everything(kafka), key=lambda one: one.id)
     assert [(one.id, one.key, one.value, one.headers["ce_time"]) for one in read] == [
         ("id-1", "person|a", b"{1}", "2026-01-01T00:00:00Z"),
         ("id-2", "person|b", b"{2}", "2026-01-01T00:00:00Z"),
     ]
 
 
-async def test_the_events_of_a_key_keep_their_order(connection: KafkaConnection) -> None:
-    publisher = KafkaPublisher(connection)
+async def test_the_events_of_a_key_keep_their_order(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
     await until(publisher.ready)
 
     for number in range(200):
         await publisher.publish([event(number, f"person|{number % 5}")], counts(1))
     await publisher.close()
 
-    read = everything(connection)
+    read = everything(kafka)
     for key in range(5):
         numbers = [int(one.id[3:]) for one in read if one.key == f"person|{key}"]
         assert numbers == sorted(numbers)
@@ -94,19 +93,20 @@ async def test_the_events_of_a_key_keep_their_order(connection: KafkaConnection)
 
 
 async def test_a_killed_broker_answers_retry_and_the_publisher_recovers(
-    broker: kafka_broker.KafkaBroker, connection: KafkaConnection
+    harmed: kafka_broker.KafkaBroker,
 ) -> None:
+    connection = KafkaConnection((harmed.bootstrap,))
     publisher = KafkaPublisher(connection)
     await until(publisher.ready)
     await publisher.publish([event(1)], counts(1))
 
-    broker.kill()
+    harmed.kill()
     with pytest.raises(Unavailable):
         await publisher.publish([event(2)], counts(1))
     await until(lambda: not publisher.ready())
     with pytest.raises(Unavailable):
         await publisher.publish([event(3)], counts(1))
-    await asyncio.to_thread(broker.start)
+    await asyncio.to_thread(harmed.start)
     await until(publisher.ready)
     await publisher.publish([event(4)], counts(1))
     await publisher.close()
@@ -115,8 +115,9 @@ async def test_a_killed_broker_answers_retry_and_the_publisher_recovers(
 
 
 async def test_an_outage_longer_than_the_delivery_timeout_sticks_the_default_producer_and_not_ours(
-    broker: kafka_broker.KafkaBroker, connection: KafkaConnection
+    harmed: kafka_broker.KafkaBroker,
 ) -> None:
+    connection = KafkaConnection((harmed.bootstrap,))
     ours = KafkaPublisher(connection)
     default = KafkaProducer(
         **connection.arguments(), request_timeout_ms=2_000, delivery_timeout_ms=3_000, max_block_ms=2_000
@@ -125,11 +126,11 @@ async def test_an_outage_longer_than_the_delivery_timeout_sticks_the_default_pro
     await ours.publish([event(1)], counts(1))
     await asyncio.to_thread(default.send(BUNDLE, b"first", key=b"k").get, 10)
 
-    broker.pause()
+    harmed.pause()
     lost = [default.send(BUNDLE, b"lost", key=b"k"), default.send(BUNDLE, b"lost", key=b"k2")]
     with pytest.raises(Unavailable):
         await ours.publish([event(2)], counts(1))
-    broker.resume()
+    harmed.resume()
     await until(ours.ready)
     await ours.publish([event(3)], counts(1))
     stuck = await asyncio.to_thread(completes, default)
@@ -149,39 +150,165 @@ def completes(producer: KafkaProducer) -> bool:
     return True
 
 
-async def test_start_refuses_topics_that_do_not_exist(broker: kafka_broker.KafkaBroker) -> None:
-    with pytest.raises(Misconfigured) as refused:
-        check_topics(KafkaConnection((broker.bootstrap,)))
+async def test_topics_are_created_once_and_pass_the_check(kafka: KafkaConnection) -> None:
+    again = create_topics(kafka)
 
-    assert refused.value.code == "topic-missing"
-
-
-async def test_topics_are_created_once_and_pass_the_check(connection: KafkaConnection) -> None:
-    again = create_topics(connection)
-
-    check_topics(connection)
+    check_topics(kafka)
     assert list(again) == []
 
 
-async def test_a_log_made_anew_is_another_log(broker: kafka_broker.KafkaBroker, connection: KafkaConnection) -> None:
-    from streaming.topics import admin
-
-    log = KafkaLog(connection)
+async def test_a_log_made_anew_is_another_log(kafka: KafkaConnection) -> None:
+    log = KafkaLog(kafka)
     before = log.identity()
     log.close()
-    client = admin(connection)
-    client.delete_topics([BUNDLE])
-    client.close()
-    for _ in range(100):
-        try:
-            create_topics(connection)
-            check_topics(connection)
-            break
-        except PipelineError:
-            await asyncio.sleep(0.1)
 
-    log = KafkaLog(connection)
+    await asyncio.to_thread(fresh_topics, kafka)
+
+    log = KafkaLog(kafka)
     after = log.identity()
     log.close()
-
     assert before != after
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("retention.ms", "3600000"), ("max.message.bytes", "1000000"), ("cleanup.policy", "compact")],
+)
+async def test_start_refuses_a_topic_that_cannot_keep_the_promises(
+    kafka: KafkaConnection, setting: str, value: str
+) -> None:
+    client = admin(kafka)
+    client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, BUNDLE, {setting: value})])
+    client.close()
+
+    with pytest.raises(Misconfigured, match=f"{BUNDLE}: {setting}") as refused:
+        check_topics(kafka)
+
+    assert refused.value.code == "topic-settings"
+
+
+async def test_start_refuses_topics_that_do_not_exist_or_have_other_partitions(kafka: KafkaConnection) -> None:
+    client = admin(kafka)
+    client.delete_topics([DEAD_LETTER])
+    with pytest.raises(Misconfigured) as missing:
+        check_topics(kafka)
+    client.create_partitions({BUNDLE: 13})
+    with pytest.raises(Misconfigured) as refused:
+        check_topics(kafka)
+    client.close()
+
+    assert (missing.value.code, refused.value.code) == ("topic-missing", "topic-partitions")
+
+
+async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_in_time_and_every_request_ends(
+    harmed: kafka_broker.KafkaBroker,
+) -> None:
+    publisher = KafkaPublisher(KafkaConnection((harmed.bootstrap,)))
+    await until(publisher.ready)
+    loop = asyncio.get_running_loop()
+
+    harmed.pause()
+    paused = loop.time()
+    sent = asyncio.gather(*(publisher.publish([event(n)], counts(1)) for n in range(50)), return_exceptions=True)
+    await until(lambda: not publisher.ready())
+    unready = loop.time() - paused
+    answers = await sent
+    ended = loop.time() - paused
+    harmed.resume()
+    resumed = loop.time()
+    await until(publisher.ready)
+    back = loop.time() - resumed
+    await publisher.publish([event(99)], counts(1))
+    await publisher.close()
+
+    assert {type(answer) for answer in answers} == {Unavailable}
+    assert unready <= 5  # promise P12
+    assert ended <= 11  # promise P2
+    assert back <= 10  # promise P9
+    assert threading.active_count() < 20
+
+
+async def test_waiting_requests_take_no_thread_each(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
+    await until(publisher.ready)
+    before = threading.active_count()
+
+    waiting = [asyncio.ensure_future(publisher.publish([event(n)], counts(1))) for n in range(200)]
+    await asyncio.sleep(0)
+    during = threading.active_count()
+    await asyncio.gather(*waiting)
+    await publisher.close()
+
+    assert during <= before + 2  # the producer's own
+
+
+async def test_bytes_in_flight_are_bounded(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka, bytes_in_flight=1000)
+    await until(publisher.ready)
+    large = Event("id-large", "person|a", {"ce_id": "id-large"}, b"x" * 900)
+
+    first = asyncio.ensure_future(publisher.publish([large], counts(1)))
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await publisher.publish([large], counts(1))
+    await first
+    await publisher.publish([large], counts(1))
+    await publisher.close()
+
+
+async def test_the_largest_event_is_taken_and_a_larger_one_harms_nobody(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
+    await until(publisher.ready)
+    largest = Event("id-1", "person|a", {"ce_id": "id-1"}, secrets.token_bytes(MAX_EVENT_BYTES))
+    larger = Event("id-2", "person|a", {"ce_id": "id-2"}, secrets.token_bytes(MAX_EVENT_BYTES + 1))
+
+    await publisher.publish([largest], counts(1))
+    with pytest.raises(Fault, match="event-too-large"):
+        await publisher.publish([event(3), larger], counts(2))
+    await publisher.publish([event(4)], counts(1))
+    await publisher.close()
+
+    read = await asyncio.to_thread(everything, kafka)
+    assert sorted(one.id for one in read) == ["id-1", "id-4"]
+
+
+async def test_the_counts_of_every_run_add_up(kafka: KafkaConnection) -> None:
+    for _ in range(2):
+        publisher = KafkaPublisher(kafka)
+        await until(publisher.ready)
+        await publisher.publish([event(1)], Counts(FINESS, received=3, refused=2, published=1))
+        await publisher.publish([], Counts(FINESS, received=1, refused=1))
+        await publisher.close()
+
+    assert await asyncio.to_thread(published_counts, kafka) == (8, 6, 0, 2)
+
+
+async def test_what_is_no_event_of_ours_is_read_all_the_same(kafka: KafkaConnection) -> None:
+    producer = KafkaProducer(**kafka.arguments())
+    await asyncio.to_thread(producer.send(BUNDLE, value=None, key=b"\xff", headers=[("ce_id", b"\xfe")]).get, 10)
+    await asyncio.to_thread(producer.close)
+
+    [one] = await asyncio.to_thread(everything, kafka)
+
+    assert (one.value, one.id) == (b"", "\ufffd")
+
+
+async def test_a_position_that_the_log_no_longer_holds_stops_the_reader(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
+    await until(publisher.ready)
+    await publisher.publish([event(n) for n in range(5)], counts(5))
+    await publisher.close()
+    log = KafkaLog(kafka)
+    [partition] = [one for one in log.partitions() if log.last_offset(one) >= 0]
+    client = admin(kafka)
+    await asyncio.to_thread(client.delete_records, {TopicPartition(BUNDLE, partition): 3})
+    client.close()
+
+    def read_on() -> None:
+        for _ in range(50):
+            log.read(partition, 0, 10)
+
+    with pytest.raises(Misconfigured, match="offset-lost"):
+        await asyncio.to_thread(read_on)
+    assert log.first_offset(partition) == 3
+    log.close()
