@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fhir_profiles.fhirpath import leaves
-from fhir_profiles.fhirpath.conditions import EMPTY, NOTHING, Truth, constant, joined, logic, opposite, same, total
+from fhir_profiles.fhirpath.conditions import (
+    EMPTY,
+    NOTHING,
+    Truth,
+    constant,
+    joined,
+    logic,
+    negated,
+    opposite,
+    same,
+    total,
+)
 from fhir_profiles.fhirpath.errors import Unknown
 from fhir_profiles.fhirpath.functions import URLS
 from fhir_profiles.fhirpath.leaves import BOOLEANS, COMPARISONS, MOMENTS, NUMBERS, TEXTS, leaf
@@ -83,6 +94,8 @@ class Inliner:
                 return opposite(self._exists(self.paths.of(base, place)))
             case Call(name="all", arguments=(criterion,)):
                 return self._all(self.paths.of(base, place), criterion, place)
+            case Call(base=Call(name="select", arguments=(projection,)) as inner, name="isDistinct", arguments=()):
+                return self._distinct(self.paths.of(inner.base or THIS, place), projection, place)
             case Call(base=None, name="hasValue", arguments=()) if place.type not in PRIMITIVES:
                 return constant(value=False)
             case Call(name="hasValue", arguments=()):
@@ -156,6 +169,33 @@ class Inliner:
         way = entered[0]
         inner = Place(way.item, way.type, place.resource, place.depth + 1)
         return opposite(self._exists([way.with_clause(f"if not {self.of(criterion, inner).true}")]))
+
+    def _distinct(self, ways: list[Way], projection: Expression, place: Place) -> Truth:
+        """Return `select(a & b).isDistinct()`: no text that the projection gives is there twice."""
+        entered = [way for one in ways for way in self.paths.enter(one)]
+        joins = isinstance(projection, Binary) and projection.operator == "&"
+        if not joins or len(entered) != 1 or entered[0].last is not None or not entered[0].loops:
+            raise NotInline
+        way = entered[0]
+        head, loops = split(way)
+        text = self._joined_text(projection, Place(way.item, way.type, place.resource, place.depth + 1))
+        test = f"fp.all_differ([{text} {loops}])"
+        if not head:
+            return total(test, 20)
+        keys = NOTHING if way.key is None else frozenset({way.key})
+        return replace(total(joined("or", negated(joined("and", *head)), test), 20), true_without=keys)
+
+    def _joined_text(self, node: Expression, place: Place) -> str:
+        """Return the source of a text made by `&`, which takes nothing for an empty text."""
+        match node:
+            case Binary(operator="&"):
+                return f"({self._joined_text(node.left, place)} + {self._joined_text(node.right, place)})"
+            case Literal(value=str() as text):
+                return self.constant(text)
+            case Member():
+                return leaves.text_or_empty(leaf(self.paths.of(node, place), TEXTS, self.paths))
+            case _:
+                raise NotInline
 
     def _text_function(self, ways: list[Way], name: str, text: str) -> Truth:
         wanted = self.constant(text)

@@ -99,6 +99,13 @@ def has_value(found: Leaf) -> Truth:
     return total(joined("and", *found.head, found.has_value), found.cost - 2, false_without=keys)
 
 
+def text_or_empty(found: Leaf) -> str:
+    """Return the source of the value, an empty text where there is none."""
+    no_loop(found)
+    value = f"({found.maybe} or '')"
+    return f"({value} if {joined('and', *found.head)} else '')" if found.head else value
+
+
 def tested(found: Leaf, test: str, opposite: str, cost: int) -> Truth:
     """Return a test of the value; `test` and `opposite` are written over `{v}`."""
     no_loop(found)

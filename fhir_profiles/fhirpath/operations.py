@@ -78,6 +78,11 @@ def unlike(values: list[Any], text: str) -> bool:
     return bool(values) and values != [text]
 
 
+def all_differ(values: list[str]) -> bool:
+    """Say whether no text is there twice."""
+    return len(set(values)) == len(values)
+
+
 def finds(regex: str, text: str) -> bool:
     """Say whether a pattern is found in a text."""
     return pattern(regex).search(text) is not None
