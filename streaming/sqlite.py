@@ -61,12 +61,21 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open an existing database to read it while others write. Raises `Unavailable` when there is none."""
+    """Open an existing database to read it while others write. Raises `Unavailable` when there is none.
+
+    One that another process is making just now, whose tables are not there yet, is none either.
+    """
     if not path.is_file():
         raise Unavailable("store-missing")
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA query_only = ON")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA query_only = ON")
+        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+            raise Unavailable("store-missing")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

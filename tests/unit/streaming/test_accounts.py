@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -92,6 +93,13 @@ def test_waiting_without_a_writer_gives_up_in_time(tmp_path: Path) -> None:
 
     assert not wait_idle(tmp_path, 3, clock=lambda: now[0], wait=wait)
     assert now[0] == pytest.approx(3, abs=0.2)
+
+
+def test_an_installation_in_the_making_has_empty_accounts(tmp_path: Path) -> None:
+    for name in ("ops.sqlite", "events.sqlite"):
+        sqlite3.connect(tmp_path / name).execute("PRAGMA journal_mode = WAL").connection.close()
+
+    assert status(tmp_path) == Status()
 
 
 async def test_an_installation_whose_events_give_no_row_yet_becomes_idle(tmp_path: Path) -> None:
