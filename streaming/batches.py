@@ -13,7 +13,7 @@ import orjson
 
 from fhir_profiles.errors import Poisoned
 from streaming import dead_letter
-from streaming.dead_letter import FloodGuard
+from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.event import Record
 from streaming.resources import stage
 from streaming.staging import Delivery, read_event
@@ -48,21 +48,26 @@ def apply_batch(
     contracts: Contracts,
     flood: FloodGuard,
     after: int | None = None,
+    announce: Announce = nobody,
 ) -> tuple[list[Fresh], int]:
     """Stage one batch of a partition; return the new events and the last offset taken.
 
     Stops early, with what came before kept, when poison floods. `after` is the position that the batch continues
     (by default the one before its first record): when another writer moved it, `Unavailable` and nothing is kept.
+    Dead letters are announced before anything is kept.
     """
     before = records[0].offset - 1 if after is None else after
     read: list[tuple[Record, Delivery | str]] = []
     for record in records:
-        outcome = _read(record, contracts)
+        outcome = read_record(record, contracts)
         read.append((record, outcome))
         flood.observe(isinstance(outcome, str))
         if flood.flooded:
             break
     last = read[-1][0]
+    dead = [DeadLetter(record, one, "read") for record, one in read if isinstance(one, str)]
+    if dead:
+        announce(dead)
     with state.transaction() as connection:
         state.lock({one.finess for _, one in read if isinstance(one, Delivery)})
         ids = [one.event_id for _, one in read if isinstance(one, Delivery)]
@@ -72,7 +77,6 @@ def apply_batch(
         new_ids: list[tuple[str]] = []
         for record, one in read:
             if isinstance(one, str):
-                dead_letter.keep(connection, record, code=one, stage="read")
                 continue
             known = one.event_id in seen
             deliveries.append((one, known))
@@ -80,6 +84,8 @@ def apply_batch(
                 seen.add(one.event_id)
                 new_ids.append((one.event_id,))
                 fresh.append(Fresh(record.partition, record.offset, _persons(one)))
+        for letter in dead:
+            dead_letter.keep(connection, letter)
         staged = stage(connection, deliveries)
         state.mark_dirty(staged.dirty)
         connection.executemany("INSERT INTO seen (event_id) VALUES (?) ON CONFLICT DO NOTHING", new_ids)
@@ -88,7 +94,7 @@ def apply_batch(
             {
                 "applied": len(fresh),
                 "duplicates": len(deliveries) - len(fresh),
-                "dead_letters": len(read) - len(deliveries),
+                "dead_letters": len(dead),
                 "superseded": staged.superseded,
                 "stamps_ahead": staged.ahead,
             }
@@ -96,7 +102,7 @@ def apply_batch(
     return fresh, last.offset
 
 
-def _read(record: Record, contracts: Contracts) -> Delivery | str:
+def read_record(record: Record, contracts: Contracts) -> Delivery | str:
     """Return what an event says, or the code of why it can never be applied."""
     try:
         delivery = read_event(record)

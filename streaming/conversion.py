@@ -94,6 +94,14 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
     return Plan(tuple(written), Change(held, rows_by_table), years, frozenset(displaced), tuple(failed))
 
 
+def convertible(connection: Database, finess: str, aliases: Sequence[str], *, rules: Rules) -> bool:
+    """Say whether the conversion works for all persons of these aliases. Run it in a transaction that is undone."""
+    views = Views(connection, finess)
+    numbers = Numbers(connection, finess, start=rules.pseudonyms.rsa_num)
+    found = persons(connection, finess, aliases)
+    return all(_convert(one, views.load(one), numbers=numbers, rules=rules) is not None for one in found)
+
+
 def _convert(person: Person, loaded: Loaded, *, numbers: Numbers, rules: Rules) -> PersonRows | None:
     if any((person.finess, alias) in rules.refused for alias in person.aliases):
         return None

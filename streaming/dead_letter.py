@@ -6,13 +6,14 @@ Later events are not held up. A flood stops the writer instead: then the fault i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import orjson
 
 from fhir_profiles.errors import Poisoned
 from streaming.database import Database
-from streaming.event import Record
+from streaming.event import Record, record_of
 
 MAX_IN_A_ROW = 50
 WINDOW = 500
@@ -23,6 +24,34 @@ INSERT INTO dead_letter (partition, "offset", event_id, key, headers, value, cod
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (partition, "offset") DO UPDATE SET code = excluded.code, stage = excluded.stage
 """
+LIST = """
+SELECT partition, "offset", key, headers, value, code, stage FROM dead_letter
+WHERE (:code IS NULL OR code = :code) AND (:key IS NULL OR key = :key)
+    AND (partition > :partition OR (partition = :partition AND "offset" > :after))
+ORDER BY partition, "offset" LIMIT :most
+"""
+FORGET = 'DELETE FROM dead_letter WHERE partition = ? AND "offset" = ?'
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DeadLetter:
+    """One event that could not be applied: why (`code`), and whether it failed to be read or to be converted."""
+
+    record: Record
+    code: str
+    stage: str
+
+    def __repr__(self) -> str:
+        return f"DeadLetter({self.record!r}, code={self.code}, stage={self.stage})"
+
+
+Announce = Callable[[Sequence[DeadLetter]], None]
+"""Tell others of dead letters, durably, before any offset moves past them. Raises `Unavailable`."""
+
+
+def nobody(letters: Sequence[DeadLetter]) -> None:
+    """Tell nobody: an embedded installation keeps them in `ops` alone."""
+    del letters
 
 
 @dataclass(slots=True)
@@ -49,8 +78,31 @@ class FloodGuard:
             raise Poisoned("poison-flood")
 
 
-def keep(connection: Database, record: Record, *, code: str, stage: str) -> None:
+def keep(connection: Database, letter: DeadLetter) -> None:
     """Keep one event that cannot be applied, in the transaction that moves the offset past it."""
-    event = record.event
+    event = letter.record.event
     headers = orjson.dumps(dict(event.headers)).decode()
-    connection.execute(KEEP, (record.partition, record.offset, event.id, event.key, headers, event.value, code, stage))
+    where = (letter.record.partition, letter.record.offset)
+    connection.execute(KEEP, (*where, event.id, event.key, headers, event.value, letter.code, letter.stage))
+
+
+def letters(
+    connection: Database,
+    *,
+    code: str | None = None,
+    key: str | None = None,
+    after: tuple[int, int] = (-1, -1),
+    most: int = 500,
+) -> list[DeadLetter]:
+    """Return dead letters by place in the log, from the one after (partition, offset); of a code or an event key."""
+    asked = {"code": code, "key": key, "partition": after[0], "after": after[1], "most": most}
+    found = connection.execute(LIST, asked).fetchall()
+    return [
+        DeadLetter(record_of(partition, offset, event_key, headers, value), why, stage)
+        for partition, offset, event_key, headers, value, why, stage in found
+    ]
+
+
+def forget(connection: Database, letter: DeadLetter) -> None:
+    """Remove one that was applied after all."""
+    connection.execute(FORGET, (letter.record.partition, letter.record.offset))

@@ -21,7 +21,7 @@ import orjson
 from fhir_profiles.errors import Unavailable
 from streaming import sqlite
 from streaming.broker import Counts
-from streaming.event import Event, Record
+from streaming.event import Event, Record, record_of
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
 MAX_GROUP = 512
@@ -238,9 +238,3 @@ class EmbeddedConsumer:
         """Let go of the file."""
         with self._gate:
             self._connection.close()
-
-
-def record_of(partition: int, offset: int, key: str, headers: str, value: bytes) -> Record:
-    """Make the record of one stored row."""
-    named = orjson.loads(headers)
-    return Record(partition, offset, Event(str(named.get("ce_id", "")), key, named, value))

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import orjson
+
 from transformers.deidentify.pseudonyms import LedgerKey
 from transformers.deidentify.values import DeidentifiedBundle
 
@@ -60,3 +62,9 @@ def event_of(
         "definitions-version": definitions_version,
     }
     return Event(id=event_id, key=bundle.key, headers=headers, value=bundle.body)
+
+
+def record_of(partition: int, offset: int, key: str, headers: str, value: bytes) -> Record:
+    """Make the record of one stored row; `headers` is their JSON text."""
+    named = orjson.loads(headers)
+    return Record(partition, offset, Event(str(named.get("ce_id", "")), key, named, value))

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from streaming.accounts import STATE
 from streaming.broker import Consumer, Publisher
 from streaming.conversion import Rules
+from streaming.dead_letter import Announce, nobody
 from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog
 from streaming.postgres import PostgresConnection
 from streaming.reading import LOG
+from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 from streaming.table_writer import USUAL, Pace, TableWriter
 from streaming.topics import KafkaConnection, check_topics
@@ -77,17 +80,42 @@ def open_writer(
     (one). Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics, rights in the
     database) and, while broker or database are away at the start, `Unavailable`: try again.
     """
-    with open_consumer(data_dir, kafka=kafka) as consumer:
-        writer = TableWriter(_store(data_dir, postgres), consumer=consumer, rules=rules, pace=pace)
+    with open_consumer(data_dir, kafka=kafka) as consumer, _announcing(kafka) as announce:
+        store = open_store(data_dir, postgres=postgres)
+        writer = TableWriter(store, consumer=consumer, rules=rules, pace=pace, announce=announce)
         try:
             yield writer
         finally:
             writer.close()
 
 
-def _store(data_dir: Path, postgres: PostgresConnection | None) -> Store:
+def open_store(data_dir: Path, *, postgres: PostgresConnection | None = None) -> Store:
+    """Open state and tables together, as a writer does; the caller closes it."""
     if postgres is None:
         return EmbeddedStore(data_dir)
     from streaming.postgres_store import PostgresStore
 
     return PostgresStore(postgres)
+
+
+def open_state(data_dir: Path, *, postgres: PostgresConnection | None = None) -> State:
+    """Open the state alone, beside a running writer (dead letters, quality); the caller closes it."""
+    if postgres is None:
+        return State(data_dir / STATE)
+    from streaming.postgres import PostgresEngine
+
+    return State(PostgresEngine(postgres))
+
+
+@contextmanager
+def _announcing(kafka: KafkaConnection | None) -> Iterator[Announce]:
+    if kafka is None:
+        yield nobody
+        return
+    from streaming.kafka_dead_letters import KafkaDeadLetters
+
+    letters = KafkaDeadLetters(kafka)
+    try:
+        yield letters
+    finally:
+        letters.close()

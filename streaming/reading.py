@@ -12,8 +12,8 @@ from pathlib import Path
 import orjson
 
 from streaming import sqlite
-from streaming.embedded_log import SELECT, record_of
-from streaming.event import Record
+from streaming.embedded_log import SELECT
+from streaming.event import Record, record_of
 
 LOG = "events.sqlite"
 BATCH = 256

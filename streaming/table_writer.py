@@ -26,7 +26,7 @@ from streaming import dead_letter, ownership
 from streaming.batches import Fresh, apply_batch
 from streaming.broker import Consumer
 from streaming.conversion import FAILED, Plan, Rules, plan
-from streaming.dead_letter import FloodGuard
+from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer
 from streaming.reading import LOG
 from streaming.sink import RefusedRows, Sink
@@ -94,8 +94,10 @@ class TableWriter:
         consumer: Consumer,
         rules: Rules,
         pace: Pace = USUAL,
+        announce: Announce = nobody,
         at: Callable[[str], None] = _nothing,
     ) -> None:
+        self._announce = announce
         self._store: Store = EmbeddedStore(where) if isinstance(where, Path) else where
         self._consumer = consumer
         self._rules = rules
@@ -222,6 +224,7 @@ class TableWriter:
                 contracts=self._rules.contracts,
                 flood=self._flood,
                 after=position,
+                announce=self._announce,
             )
             self._positions[partition] = last
             self._fresh += fresh
@@ -280,12 +283,16 @@ class TableWriter:
         self._write_at = time.monotonic() + self._pace.coalesce_s
         self._round = self._pace.persons
         self._rules = replace(self._rules, refused=frozenset())
-        buried = [one for one in self._fresh if one.persons & self._failed]
+        buried = [
+            DeadLetter(next(iter(self._consumer.tail(one.partition, one.offset - 1))), FAILED, "convert")
+            for one in self._fresh
+            if one.persons & self._failed
+        ]
         if buried:
+            self._announce(buried)
             with self._state.transaction() as connection:
-                for one in buried:
-                    [record] = self._consumer.read(one.partition, one.offset - 1, 1)
-                    dead_letter.keep(connection, record, code=FAILED, stage="convert")
+                for letter in buried:
+                    dead_letter.keep(connection, letter)
                 self._state.count({"applied": -len(buried), "dead_letters": len(buried)})
         for one in self._fresh:
             self._failures.observe(bool(one.persons & self._failed))

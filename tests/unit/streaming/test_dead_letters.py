@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from fhir_profiles.errors import Poisoned
+from fhir_profiles.errors import Poisoned, Unavailable
 from streaming.accounts import Status, status
 from streaming.dead_letter import FloodGuard
+from streaming.dead_letter import letters as letters_of
+from streaming.digest import digest
+from streaming.replay import Replayed, replay
+from streaming.state import State
 from streaming.table_writer import Pace, TableWriter
 from tests.support.made_events import encounter, event, log_of, patient, raw_event, row, rules, small_rows, written
 
@@ -115,3 +119,80 @@ def test_rows_that_the_store_refuses_quarantine_their_person_alone(tmp_path: Pat
     assert accounts(tmp_path).stays.written == 3
     assert accounts(tmp_path).quarantine == (("conversion-failed", 1),)
     assert [letter[:2] for letter in letters(tmp_path)] == [(2, "conversion-failed")]
+
+
+def mended(tmp_path: Path, **options: Any) -> Replayed:
+    state = State(tmp_path / "ops.sqlite")
+    try:
+        return replay(state, rules=rules(), **options)
+    finally:
+        state.close()
+
+
+def test_a_replay_after_the_mend_gives_exactly_the_missing_rows(tmp_path: Path) -> None:
+    events = [event(*person(number), named=f"e-{number}") for number in range(1, 7)]
+    expected = written(tmp_path / "reference", log_of(events))
+    right = digest(expected.sink)
+    expected.close()
+
+    def wrong(view: Any, **options: Any) -> Any:
+        if view.aliases & {"r2", "r5"}:
+            raise KeyError("broken")
+        return small_rows(view, **options)
+
+    log = log_of(events)
+    written(tmp_path / "data", log, rules=rules(convert=wrong), pace=Pace()).close()
+    before = accounts(tmp_path / "data")
+
+    replayed = mended(tmp_path / "data")
+    writer = written(tmp_path / "data", log)
+
+    assert (before.applied, before.dead_letters) == (4, 2)
+    assert replayed == Replayed(2, 0)
+    assert digest(writer.sink) == right
+    writer.close()
+    assert (accounts(tmp_path / "data").applied, accounts(tmp_path / "data").dead_letters) == (6, 0)
+
+
+def test_what_still_cannot_be_applied_stays_a_dead_letter(tmp_path: Path) -> None:
+    log = log_of([raw_event(b"{"), event(*GOOD, finess="999999999"), event(*person(1, explode=True))])
+    written(tmp_path, log).close()
+
+    replayed = mended(tmp_path)
+
+    assert replayed == Replayed(0, 3)
+    assert accounts(tmp_path).dead_letters == 3
+
+
+def test_dead_letters_are_chosen_by_code_and_by_key(tmp_path: Path) -> None:
+    written(tmp_path, log_of([raw_event(b"{"), event(*GOOD, finess="999999999"), raw_event(b"[]")])).close()
+    state = State(tmp_path / "ops.sqlite")
+
+    found = [letters_of(state.connection), letters_of(state.connection, code="hospital-unknown")]
+    pages = [letters_of(state.connection, after=(0, offset), most=1) for offset in (-1, 1, 2, 3)]
+
+    assert [len(one) for one in found] == [3, 1]
+    assert [[one.record.offset for one in page] for page in pages] == [[1], [2], [3], []]
+    assert letters_of(state.connection, key="person|nobody") == []
+    assert len(letters_of(state.connection, key="person|rest-1")) == 3
+    assert "rest-1" not in repr(found)
+    state.close()
+
+
+def test_nothing_is_committed_while_dead_letters_cannot_be_announced(tmp_path: Path) -> None:
+    log = log_of([event(*GOOD), raw_event(b"{"), event(*person(2))])
+
+    def away(_: Any) -> None:
+        raise Unavailable("broker-away")
+
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), announce=away)
+    with pytest.raises(Unavailable):
+        writer.drain()
+    writer.close()
+    assert (accounts(tmp_path).applied, accounts(tmp_path).lag) == (0, 0)
+
+    told: list[Any] = []
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), announce=told.extend)
+    writer.drain()
+    writer.close()
+    assert (accounts(tmp_path).applied, accounts(tmp_path).dead_letters, len(told)) == (2, 1, 1)
