@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fhir_profiles.errors import Misconfigured
-from gateway import contracts, credentials, logs, units
+from gateway import clients, contracts, credentials, logs, units
+from gateway.clients import Clients, load_clients
 from gateway.contract_history import keep_version
 from gateway.contracts import Hospitals, load_hospitals
 from transformers.contract import Contract
@@ -26,7 +27,7 @@ class Access:
         """Read everything. Raises Misconfigured."""
         self._data_dir = data_dir
         self._seen = self._look()
-        self.hospitals, self.keys = self._load()
+        self.hospitals, self.keys, self.clients = self._load()
 
     def contract(self, finess: str) -> Contract | None:
         """Return the contract of a hospital, None for one that the platform does not know."""
@@ -39,22 +40,23 @@ class Access:
             return
         self._seen = seen
         try:
-            self.hospitals, self.keys = self._load()
+            self.hospitals, self.keys, self.clients = self._load()
         except Misconfigured as error:
             logs.logger().error("contracts-kept", code=error.code, detail=error.detail)
         else:
             logs.logger().info("contracts-read", hospitals=len(self.hospitals.contracts))
 
-    def _load(self) -> tuple[Hospitals, Mapping[str, GatewayKeys]]:
+    def _load(self) -> tuple[Hospitals, Mapping[str, GatewayKeys], Clients]:
         hospitals = load_hospitals(self._data_dir)
         keys = {one: load_gateway_keys(self._data_dir / KEYS, one) for one in hospitals.contracts}
+        known = load_clients(self._data_dir, hospitals.contracts)
         keep_version(self._data_dir)
-        return hospitals, keys
+        return hospitals, keys, known
 
     def _look(self) -> Seen:
         """Return name, time and size of each file that says who may call."""
         paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE]
-        paths += sorted((self._data_dir / units.FOLDER).glob("*.csv"))
+        paths += [*clients.files_of(self._data_dir), *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
         found = []
         for path in paths:
             try:

@@ -28,6 +28,7 @@ from gateway.outcomes import Answer, language_of, refusal
 from gateway.probes import live, metadata, metrics, ready
 from gateway.replies import announces_body, chunks_of, linger_bytes, reply
 from gateway.routes import ROUTES, Route, allowed_methods, parameters_of
+from gateway.token_endpoint import smart_configuration, token
 from gateway.worker import Worker
 
 Handler = Callable[[Exchange, Worker], Awaitable[Answer]]
@@ -40,6 +41,8 @@ HANDLERS: Mapping[str, Handler] = {
     "live": live,
     "ready": ready,
     "metrics": metrics,
+    "token": token,
+    "smart": smart_configuration,
 }
 
 
@@ -129,8 +132,7 @@ class _Served:
         except Gone:
             raise
         except Unauthenticated as error:
-            self._worker.metrics.unauthenticated()
-            self._worker.audit.unauthenticated += 1
+            self._worker.unknown_caller()
             return refusal(error, exchange.language)
         except PipelineError as error:
             if isinstance(error, Fault):

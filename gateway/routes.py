@@ -81,6 +81,13 @@ ROUTES = (
         "delete", "/fhir/{type}/{id}", ("DELETE",), "take", "Take one resource out", "write", single=True,
         answers=(202,),
     ),
+    Route(
+        "smart", "/fhir/.well-known/smart-configuration", ("GET", "HEAD"), "smart", "SMART configuration",
+        answers=(200, 404),
+    ),
+    Route(
+        "token", "/auth/token", ("POST",), "token", "Access token for a signed assertion", answers=(200, 400, 401, 404)
+    ),
     Route("live", "/health/live", ("GET", "HEAD"), "live", "Is the process up?", quiet=True),
     Route(
         "ready", "/health/ready", ("GET", "HEAD"), "ready", "Can an event be kept now?", answers=(200, 503), quiet=True

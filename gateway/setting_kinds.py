@@ -5,11 +5,14 @@ A reader raises ValueError with what is expected; it never repeats what it was g
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_args
 
 Reader = Callable[[object], Any]
+Network = IPv4Network | IPv6Network
 
 TRUTHS = {"true": True, "false": False}
 
@@ -83,6 +86,30 @@ def addresses(value: object) -> tuple[str, ...]:
         host, _, port = one.rpartition(":")
         if not host or not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError("HOST:PORT is expected, several separated by commas")
+    return found
+
+
+def networks(value: object) -> tuple[Network, ...]:
+    """Read addresses or networks (`10.0.0.0/8`), several by commas."""
+    try:
+        return tuple(ip_network(one) for one in listed(value))
+    except ValueError:
+        raise ValueError("addresses or networks are expected, several separated by commas") from None
+
+
+def base_address(value: object) -> str:
+    """Read the address of a server: scheme, host, port; no path."""
+    found = text(value).rstrip("/")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", found, re.ASCII):
+        raise ValueError("https://HOST or https://HOST:PORT is expected, without a path")
+    return found
+
+
+def header_name(value: object) -> str:
+    """Read the name of a header."""
+    found = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", found, re.ASCII):
+        raise ValueError("the name of a header is expected")
     return found
 
 

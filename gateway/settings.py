@@ -14,7 +14,19 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from fhir_profiles.errors import Misconfigured
 from fhir_profiles.limits import DEEPEST, Limits
-from gateway.setting_kinds import Reader, addresses, integer, one_of, path, seconds, text
+from gateway.setting_kinds import (
+    Network,
+    Reader,
+    addresses,
+    base_address,
+    header_name,
+    integer,
+    networks,
+    one_of,
+    path,
+    seconds,
+    text,
+)
 from gateway.toml_file import read_toml
 
 FILE = "gateway.toml"
@@ -49,6 +61,16 @@ class Settings:
     host: Annotated[str, Setting(text, "Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Setting(integer(0, 65535), "Port to listen on; 0 lets the system choose.")] = 8080
     workers: Annotated[int, Setting(integer(1, 64), "Gateway processes.")] = 2
+    public_url: Annotated[
+        str | None,
+        Setting(base_address, "Address that hospitals use, `https://HOST`: the audience of SMART assertions."),
+    ] = None
+    trusted_proxies: Annotated[
+        tuple[Network, ...], Setting(networks, "Addresses or networks of TLS proxies whose certificate header counts.")
+    ] = ()
+    client_certificate_header: Annotated[
+        str, Setting(header_name, "Header in which they pass the client certificate (PEM, URL-encoded).")
+    ] = "X-Client-Certificate"
 
     max_body_bytes: Annotated[int, Setting(integer(1, 256 * MIB), "Bytes of a body, after decompression (413).")] = (
         10 * MIB
@@ -113,6 +135,11 @@ class Settings:
     log_level: Annotated[
         LogLevel, Setting(one_of(LogLevel), "What the process says; never an identity at any level.")
     ] = "info"
+
+    @property
+    def base_url(self) -> str:
+        """Return the address that hospitals use."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
     def limits(self) -> Limits:

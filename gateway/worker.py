@@ -15,13 +15,14 @@ from typing import TypeVar
 from gateway.access import KEYS
 from gateway.admission import Admission, Bounds
 from gateway.audit import AuditLog, audit_digest
-from gateway.auth import Caller, authenticate
+from gateway.auth import Caller, Doors
 from gateway.exchange import Exchange
 from gateway.health import Health
 from gateway.house import House, Yardstick
 from gateway.metrics import Metrics
 from gateway.publishing import open_publisher
 from gateway.settings import Settings
+from gateway.tokens import Spent, Tokens
 from streaming.broker import Publisher
 from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
 
@@ -41,6 +42,8 @@ class Worker:
     admission: Admission
     metrics: Metrics
     health: Health
+    doors: Doors
+    spent: Spent
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="heavy"))
 
     @property
@@ -58,9 +61,19 @@ class Worker:
         """Return the keys by FINESS."""
         return self.house.access.keys
 
+    @property
+    def tokens(self) -> Tokens:
+        """Return what makes and checks access tokens."""
+        return self.doors.tokens
+
+    def unknown_caller(self) -> None:
+        """Count somebody whom nobody knows."""
+        self.metrics.unauthenticated()
+        self.audit.unauthenticated += 1
+
     def identify(self, exchange: Exchange, *, scope: str = "") -> Caller:
         """Find out who calls and whether they may. Raises Unauthenticated or Forbidden."""
-        exchange.caller = authenticate(exchange.headers, self.house.access.hospitals)
+        exchange.caller = self.doors.authenticate(exchange.headers, exchange.client)
         if scope:
             exchange.caller.require(scope)
         return exchange.caller
@@ -93,10 +106,13 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
         admission,
         Metrics(admission),
         Health(settings.data_dir, tuple(house.access.keys), publisher, audit),
+        Doors(house.access, Tokens(ledger), settings.trusted_proxies, settings.client_certificate_header.lower()),
+        Spent(settings.data_dir),
     )
     try:
         yield worker
     finally:
         await publisher.close()
         await audit.close()
+        worker.spent.close()
         worker.heavy.shutdown()
