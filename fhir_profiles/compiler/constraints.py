@@ -14,16 +14,16 @@ from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.fhirpath.errors import Untranslatable
 from fhir_profiles.fhirpath.inline import Inliner
 from fhir_profiles.fhirpath.parser import parse
-from fhir_profiles.fhirpath.shapes import calls
+from fhir_profiles.fhirpath.shapes import calls, has_odd_pattern
 from fhir_profiles.fhirpath.syntax import Expression
-from fhir_profiles.fhirpath.translate import translate_tree
+from fhir_profiles.fhirpath.translate import TOO_DEEP, shallow, translate_tree
 from fhir_profiles.fhirpath.types import r4_types
 from fhir_profiles.fhirpath.ways import NotInline, Place
 from fhir_profiles.model import Constraint, Element, Structure
 
 CONTAINERS = ("BackboneElement", "Element")
 # Functions whose answer may not be known here: such a rule is evaluated as a whole, and reported when it is not.
-UNSURE = frozenset({"memberOf", "conformsTo", "matches", "matchesFull", "replaceMatches"})
+UNSURE = frozenset({"memberOf", "conformsTo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class _Rule:
     constraint: Constraint
     kept: str
     guard: str | None
+    unsure: bool = False
 
 
 def emit_constraints(
@@ -55,6 +56,9 @@ def emit_constraints(
             rule = _rule(write, constraint, Place(node, focus, resource))
         except Untranslatable as error:
             write.not_checked.append((constraint.key, error.reason))
+            continue
+        except RecursionError:
+            write.not_checked.append((constraint.key, TOO_DEEP))
             continue
         if rule.kept != "True":
             rules.append(rule)
@@ -85,15 +89,14 @@ def _rule(write: Writer, constraint: Constraint, place: Place) -> _Rule:
             write(f"return {translate_tree(part, focus=where.type, constant=write.constant)}")
         return name
 
-    if calls(tree, UNSURE):
-        key = write.constant(constraint.key)
-        return _Rule(constraint, f"fp.kept({general(tree, place)}, {place.item}, x, {key})", None)
+    if calls(tree, UNSURE) or has_odd_pattern(tree):
+        return _Rule(constraint, f"fp.judged({general(tree, place)}, {place.item}, x)", None, unsure=True)
     try:
         found = Inliner(r4_types(), write.constant, general).of(tree, place)
     except NotInline:
         return _Rule(constraint, f"fp.answer({general(tree, place)}, {place.item}, x) is True", None)
     guard = max(found.true_without, key=lambda name: (rank(name), name), default=None)
-    return _Rule(constraint, found.true, guard)
+    return _Rule(constraint, shallow(found.true), guard)
 
 
 def _write_rules(write: Writer, rules: list[_Rule], *, node: str, raise_up: str | None) -> None:
@@ -114,8 +117,14 @@ def _write_rule(write: Writer, rule: _Rule, *, raise_up: str | None) -> None:
     constraint = rule.constraint
     key, severity = write.constant(constraint.key), constraint.severity
     level = write.constant("information" if constraint.best_practice else severity)
-    with write.block(f"if not ({rule.kept}):"):
-        report = f"{key}, {level}, {write.constant(constraint.expression)}"
+    report = f"{key}, {level}, {write.constant(constraint.expression)}"
+    test = f"not ({rule.kept})"
+    if rule.unsure:
+        write(f"k = {rule.kept}")
+        with write.block("if k is None:"):
+            write(f"e = fp.not_checked(e, x, {key})")
+        test = "k is False"
+    with write.block(f"if {test}:"):
         if raise_up is None:
             write(f"e = invariant(e, {report})")
         else:

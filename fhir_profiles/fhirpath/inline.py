@@ -22,11 +22,9 @@ from fhir_profiles.fhirpath.conditions import (
     same,
     total,
 )
-from fhir_profiles.fhirpath.errors import Unknown
 from fhir_profiles.fhirpath.functions import URLS
 from fhir_profiles.fhirpath.leaves import BOOLEANS, COMPARISONS, MOMENTS, NUMBERS, TEXTS, leaf
-from fhir_profiles.fhirpath.shapes import depends_on_outside, is_boolean, is_child_count, literal_texts
-from fhir_profiles.fhirpath.strings import pattern
+from fhir_profiles.fhirpath.shapes import depends_on_outside, is_boolean, is_child_count, literal_texts, runs
 from fhir_profiles.fhirpath.syntax import Binary, Call, Dollar, Expression, Literal, Member, TypeOperator, Variable
 from fhir_profiles.fhirpath.translate import Constant, quoted, type_specifier
 from fhir_profiles.fhirpath.types import PRIMITIVES, Types
@@ -204,10 +202,8 @@ class Inliner:
             test = f"({wanted} in {{v}})"
         elif name == "matches":
             test, cost = f"fp.finds({wanted}, {{v}})", 16
-            try:
-                pattern(text)
-            except Unknown:
-                raise NotInline from None
+            if not runs(text):
+                raise NotInline
         return leaves.tested(leaf(ways, TEXTS, self.paths), test, f"not {test}", cost)
 
     def _is(self, ways: list[Way], name: str) -> Truth:

@@ -20,7 +20,7 @@ from fhir_profiles.fhirpath.surroundings import *  # noqa: F403
 
 if TYPE_CHECKING:
     from fhir_profiles.compiler.context import CheckContext
-    from fhir_profiles.compiler.findings import Finding
+    from fhir_profiles.compiler.findings import Finding, Findings
 
 # What wrong JSON types beneath an element may cause: they are reported as such, so the rule is not evaluated.
 MALFORMED = (TypeError, AttributeError, KeyError, IndexError, ValueError, ArithmeticError, RecursionError)
@@ -36,13 +36,22 @@ def answer(expression: Callable[..., Collection], json: Any, x: CheckContext) ->
         return None
 
 
-def kept(expression: Callable[..., Collection], json: Any, x: CheckContext, key: str) -> bool:  # noqa: ANN401
-    """Say whether a rule is kept; one that cannot be told counts as kept and is remembered as unchecked."""
+def judged(expression: Callable[..., Collection], json: Any, x: CheckContext) -> bool | None:  # noqa: ANN401
+    """Say whether a rule is kept; None when it cannot be told here."""
     try:
         return answer(expression, json, x) is True
-    except Unknown as missing:
-        x.unchecked.add(f"{key} {missing.reason}")
-        return True
+    except Unknown:
+        return None
+
+
+def not_checked(found: Findings | None, x: CheckContext, key: str) -> Findings | None:
+    """Say once a request that a rule cannot be evaluated."""
+    from fhir_profiles.compiler.findings import Finding, add
+
+    if key in x.unchecked:
+        return found
+    x.unchecked.add(key)
+    return add(found, Finding("constraint-not-checked", params={"key": key}, rule=key))
 
 
 # Findings that leave the shape of an element in doubt: its rules are not evaluated then (no cascade).

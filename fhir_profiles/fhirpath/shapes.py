@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from fhir_profiles.fhirpath.errors import Unknown
+from fhir_profiles.fhirpath.strings import pattern
 from fhir_profiles.fhirpath.syntax import Binary, Call, Dollar, Expression, Literal, Variable
 from fhir_profiles.fhirpath.ways import NotInline
 
@@ -45,17 +49,35 @@ def depends_on_outside(node: object) -> bool:
         return node.name == "context"
     if isinstance(node, Dollar):
         return node.name != "this"
+    return any(map(depends_on_outside, _parts(node)))
+
+
+def has_odd_pattern(node: object) -> bool:
+    """Say whether an expression asks for a pattern that RE2 may refuse, or that is made at run time."""
+    if isinstance(node, Call) and node.name in ("matches", "matchesFull", "replaceMatches"):
+        wanted = node.arguments[0] if node.arguments else None
+        if not isinstance(wanted, Literal) or not isinstance(wanted.value, str) or not runs(wanted.value):
+            return True
+    return any(has_odd_pattern(one) for one in _parts(node))
+
+
+def runs(text: str) -> bool:
+    """Say whether RE2 can run a pattern."""
+    try:
+        pattern(text)
+    except Unknown:
+        return False
+    return True
+
+
+def _parts(node: object) -> Iterable[object]:
     if isinstance(node, tuple):
-        return any(map(depends_on_outside, node))
-    names = getattr(node, "__dataclass_fields__", {})
-    return any(depends_on_outside(getattr(node, name)) for name in names)
+        return node
+    return [getattr(node, name) for name in getattr(node, "__dataclass_fields__", ())]
 
 
 def calls(node: object, names: frozenset[str]) -> bool:
     """Say whether an expression calls one of these functions."""
     if isinstance(node, Call) and node.name in names:
         return True
-    if isinstance(node, tuple):
-        return any(calls(one, names) for one in node)
-    fields = getattr(node, "__dataclass_fields__", {})
-    return any(calls(getattr(node, name), names) for name in fields)
+    return any(calls(one, names) for one in _parts(node))

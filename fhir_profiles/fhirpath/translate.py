@@ -32,6 +32,8 @@ from fhir_profiles.fhirpath.syntax import (
 
 Constant = Callable[[Any], str]
 NAME_MAXIMUM = 96
+DEEPEST = 150
+TOO_DEEP = "an expression nested too deep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,17 @@ def translate(expression: str, *, focus: str, constant: Constant, beside: str = 
 
 def translate_tree(tree: Expression, *, focus: str, constant: Constant, beside: str = "None") -> str:
     """Return the source of a parsed expression, as `translate` does."""
-    return _Translator(focus, constant, beside).whole(tree)
+    return shallow(_Translator(focus, constant, beside).whole(tree))
+
+
+def shallow(source: str) -> str:
+    """Return source that Python's compiler can take: it gives up at 200 open brackets. Raises Untranslatable."""
+    depth = 0
+    for character in source:
+        depth += (character in "([{") - (character in ")]}")
+        if depth > DEEPEST:
+            raise Untranslatable(TOO_DEEP)
+    return source
 
 
 def quoted(name: str) -> str:
@@ -77,7 +89,7 @@ class _Translator:
         try:
             return f"(lambda t0: {self.write(node, Scope('t0'))})({self.start})"
         except RecursionError:
-            raise Untranslatable("an expression nested too deep") from None
+            raise Untranslatable(TOO_DEEP) from None
 
     def write(self, node: Expression, scope: Scope) -> str:
         """Return the source of an expression that stands in a scope."""
