@@ -21,6 +21,19 @@ REGIONS = {
 }  # fmt: skip
 CORSICA = {"201": "2A", "202": "2B"}
 OVERSEAS = {"971": "9A", "972": "9B", "973": "9C", "974": "9D", "976": "9F"}
+EXTERNAL = {
+    "T_MCOaaCSTC": ("Activité externe : chaînage", ("ETA_NUM", "SEQ_NUM")),
+    "T_MCOaaFMSTC": ("Activité externe : actes CCAM", ()),
+    "T_MCOaaFCSTC": ("Activité externe : honoraires", ()),
+}
+EXTERNAL_KEYS = frozenset({"ETA_NUM", "SEQ_NUM"})
+EXTERNAL_DEFAULTS = {"NIR_ANO_17": "x" * 17, "SEJ_NUM": "00000"}
+EXTERNAL_FILLED = frozenset(
+    "ENT_DAT ENT_DAT_RET EXE_SOI_AMD EXE_SOI_AMF EXE_SOI_DTD EXE_SOI_DTF IAS_RET NAI_RET NIR_ANO_17 NIR_RET RNG_NAI"
+    " SEJ_NUM SEX_RET SOR_DAT ACV_ACT CCAM_COD DEL_DAT_ENT DOC_ACT ETA_NUM_GEO MOD_ACT1 MOD_ACT2 MOD_ACT3 MOD_ACT4"
+    " PHA_ACT SOR_ANN SOR_MOI TYP_ART DAT_RET NIAS_RET ACT_COD ACT_NBR ACT_COE NUM_FAC".split()
+)
+EXACT_DATES = frozenset({"ENT_DAT", "SOR_DAT", "EXE_SOI_DTD", "EXE_SOI_DTF"})
 COPIES = {"IR_BEN_R_ARC": ("IR_BEN_R", "Référentiel archivé des bénéficiaires (vide)")}
 
 
@@ -54,11 +67,43 @@ def tables(shared: Path) -> str:
         found[name] = (target["title"], target.get("primaryKey", []), columns[name])
     for copy, (original, title) in COPIES.items():
         found[copy] = (title, found[original][1], found[original][2])
+    for name, (title, key) in EXTERNAL.items():
+        schema = json.loads((shared / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+        found[name] = (title, list(key), [external(field) for field in schema["fields"]])
     lines = []
     for name, (title, key, listed) in found.items():
         body = ",\n".join("   " + dumped(column) for column in listed)
         lines.append(f' "{name}": {{"title": {dumped(title)}, "key": {dumped(key)}, "columns": [\n{body}]}}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def external(field: dict[str, str]) -> list[str | None]:
+    """Return one column of the tables of external activity, whose official schema alone is known."""
+    name, length = field["name"], field.get("length") or ""
+    kind = {"string": f"CHAR({length or 8})", "date": "DATE"}.get(field["type_oracle"]) or f"NUMBER({length or '13,2'})"
+    required = name in EXTERNAL_KEYS or name in EXTERNAL_DEFAULTS
+    filled = "K" if name in EXTERNAL_KEYS else "P" if name == "NIR_ANO_17" else "D" if name in EXTERNAL_FILLED else "N"
+    nomenclature = field.get("nomenclature") or "-"
+    return [
+        name,
+        kind,
+        "NOT NULL" if required else "",
+        EXTERNAL_DEFAULTS.get(name),
+        filled,
+        "identifiant_potentiel" if name in EXACT_DATES else "",
+        "" if nomenclature == "-" else nomenclature,
+        " ".join((field.get("description") or "").split()),
+    ]
+
+
+def lineage(shared: Path) -> str:
+    """Return lineage.tsv: table, column, the FHIR elements that it comes from, and the rule, as the facts page says."""
+    lines = ["table\tcolumn\telements\trule"]
+    for row in rows(shared / "columns.csv"):
+        told = [row[name].replace("\t", " ").strip() for name in ("table", "column", "fhir_source", "rule")]
+        if told[2] or told[3]:
+            lines.append("\t".join(told))
+    return "\n".join(lines) + "\n"
 
 
 def dumped(value: object) -> str:
@@ -105,6 +150,7 @@ def main() -> None:
     shared = Path(sys.argv[1])
     made = {"tables.json": tables(shared), "modes.tsv": modes(shared), "cim10-headings.txt": headings(shared)}
     made["regions.tsv"] = regions(shared)
+    made["lineage.tsv"] = lineage(shared)
     if "--check" in sys.argv:
         wrong = [name for name, text in made.items() if (DATA / name).read_text(encoding="utf-8") != text]
         raise SystemExit(f"not up to date: {', '.join(wrong)}" if wrong else 0)

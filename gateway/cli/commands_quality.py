@@ -31,6 +31,7 @@ def declare(app: typer.Typer) -> None:
     reference.command("load", epilog=example("snds-gateway reference load cim10 MS_CIM_V.csv"))(load_reference)
     reference.command("check", epilog=example("snds-gateway reference check"))(check_reference)
     app.add_typer(reference, name="reference", rich_help_panel=PANEL)
+    app.command(rich_help_panel=PANEL, epilog=example("snds-gateway explain T_MCO24B 0000000042"))(explain)
 
 
 def report(
@@ -66,3 +67,22 @@ def check_reference(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Sho
     from gateway.cli.reference import check_tables as work
 
     raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+def explain(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A published table: T_MCO24B, T_EDS24BIO, IR_BEN_R…")],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="RSA_NUM, ETA_NUM/RSA_NUM[/order], BIO_RES_NUM…, BEN_NIR_PSA.")
+    ],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    every_column: Annotated[bool, typer.Option("--all", help="Empty columns too.")] = False,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Say where a row comes from: its events and versions, and for each column the resources, element and rule.
+
+    Needs the tables' key. Rows are pseudonymised personal data.
+    """
+    from gateway.cli.explaining import explain_row as work
+
+    raise typer.Exit(work(data_dir, table, key, every_column=every_column, as_json=form is Shown.json))

@@ -155,10 +155,9 @@ def _dispenses(view: PersonView, sheet: Sheet, *, placing: Placing) -> Iterator[
 def _keys(one: _Dispense, *, finess: str, pseudonyms: TablePseudonyms) -> dict[str, Any]:
     """Return the nine keys: the month of care, the hospital, and 13 digits of a keyed hash of the dispense."""
     following = (one.day.replace(day=1) + timedelta(days=32)).replace(day=1)
-    account = pseudonyms.rsa_num(f"{one.staged.key}#account")
     flow = pseudonyms.rsa_num(f"{one.staged.key}#flow")
     return {
-        "DCT_ORD_NUM": int(account[-9:]),
+        "DCT_ORD_NUM": account_number(one.staged.key, pseudonyms),
         "FLX_DIS_DTD": following,
         "FLX_EMT_NUM": emitter(finess),
         "FLX_EMT_ORD": 1 + int(flow) % FLOWS,
@@ -168,6 +167,11 @@ def _keys(one: _Dispense, *, finess: str, pseudonyms: TablePseudonyms) -> dict[s
         "PRS_ORD_NUM": 1,
         "REM_TYP_AFF": 0,
     }
+
+
+def account_number(key: str, pseudonyms: TablePseudonyms) -> int:
+    """Return `DCT_ORD_NUM` of a dispense: nine digits of a keyed hash."""
+    return int(pseudonyms.rsa_num(f"{key}#account")[-9:])
 
 
 def emitter(finess: str) -> int:
