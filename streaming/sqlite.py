@@ -71,11 +71,13 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA query_only = ON")
-        if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-            raise Unavailable("store-missing")
+        made = connection.execute("PRAGMA user_version").fetchone()[0] >= SCHEMA_VERSION
     except BaseException:
         connection.close()
         raise
+    if not made:
+        connection.close()
+        raise Unavailable("store-missing")
     return connection
 
 
