@@ -37,6 +37,42 @@ FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-ty
 MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
 BEST_PRACTICE = "http://hl7.org/fhir/StructureDefinition/elementdefinition-bestpractice"
 
+# R5 and vendor elements that the source of the R4 definitions (Medplum) adds to R4 types: not in FHIR R4 4.0.1.
+NOT_R4 = (
+    "Meta.project",
+    "Meta.author",
+    "Meta.onBehalfOf",
+    "Meta.account",
+    "Meta.accounts",
+    "Meta.compartment",
+    "Binary.url",
+    "DeviceDefinition.classification",
+    "DeviceDefinition.bodySite",
+    "ObservationDefinition.publisher",
+    "ResearchStudy.name",
+    "ResearchStudy.label",
+    "ResearchStudy.studyDesign",
+    "ResearchStudy.region",
+    "ResearchStudy.descriptionSummary",
+    "ResearchStudy.classifier",
+    "ResearchStudy.associatedParty",
+    "ResearchStudy.progressStatus",
+    "ResearchStudy.whyStopped",
+    "ResearchStudy.recruitment",
+    "ResearchStudy.comparisonGroup",
+    "ResearchStudy.outcomeMeasure",
+    "ResearchStudy.result",
+    "ResearchStudy.objective.description",
+    "EvidenceVariable.characteristic.definitionByCombination",
+    "EvidenceVariable.characteristic.definitionByTypeAndValue",
+    "EvidenceVariable.characteristic.definitionId",
+    "EvidenceVariable.characteristic.duration[x]",
+    "EvidenceVariable.characteristic.instances[x]",
+    "EvidenceVariable.characteristic.linkId",
+    "EvidenceVariable.characteristic.note",
+    "EvidenceVariable.characteristic.timeFromEvent",
+)
+
 
 @dataclass(frozen=True)
 class Source:
@@ -126,8 +162,13 @@ def slim_structure(resource: Json) -> Json:
     kept: Json = {key: resource[key] for key in STRUCTURE_KEYS if key in resource}
     kept["resourceType"] = "StructureDefinition"
     view = "snapshot" if resource.get("snapshot") else "differential"
-    kept[view] = {"element": [slim_element(one) for one in resource[view]["element"]]}
+    kept[view] = {"element": [slim_element(one) for one in resource[view]["element"] if is_r4(one)]}
     return kept
+
+
+def is_r4(element: Json) -> bool:
+    """Say whether an element belongs to FHIR R4."""
+    return not f"{element.get('id', element['path'])}.".startswith(tuple(f"{one}." for one in NOT_R4))
 
 
 def slim_element(element: Json) -> Json:

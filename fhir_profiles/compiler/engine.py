@@ -5,7 +5,7 @@ A link is a stub until its target is first called; then every module gets the fu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,12 +84,22 @@ class Engine:
             self._function("profile", key)
         return self._rebound.get(key, frozenset())
 
-    def load_all(self) -> None:
-        """Compile or read every type and profile, so that processes forked from this one share them."""
+    def not_checked(self) -> Iterator[tuple[str, str, str]]:
+        """Yield every rule that cannot be checked: type or profile, element or rule, reason."""
+        for kind, target in self._targets():
+            for rule, reason in self._modules.module(kind, target).not_checked:
+                yield target, rule, reason
+
+    def _targets(self) -> Iterator[tuple[str, str]]:
         for kind, targets in (("type", self._index.type_names), ("profile", self._index.profiles)):
             for target in sorted(targets):
-                if (kind, target) not in self._functions:
-                    self._function(kind, target)
+                yield kind, target
+
+    def load_all(self) -> None:
+        """Compile or read every type and profile, so that processes forked from this one share them."""
+        for kind, target in self._targets():
+            if (kind, target) not in self._functions:
+                self._function(kind, target)
 
     def _function(self, kind: str, target: str) -> Check:
         module = self._modules.module(kind, target)

@@ -114,6 +114,10 @@ class Profiles:
         """Return the paths of the elements whose binding these profiles replace."""
         return frozenset[str]().union(*(self._engine.rebound(key) for key in keys))
 
+    def not_checked(self) -> tuple[tuple[str, str, str], ...]:
+        """Return every rule of the loaded definitions that is not checked: type or profile, rule, reason."""
+        return tuple(self._engine.not_checked())
+
     def prepare(self) -> None:
         """Compile or read everything now: for a process that others are forked from."""
         self._engine.load_all()
