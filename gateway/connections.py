@@ -11,6 +11,7 @@ from fhir_profiles.errors import Misconfigured
 from gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from streaming.postgres import PostgresConnection
     from streaming.topics import KafkaConnection
 
 PROTOCOLS = {"plaintext": "PLAINTEXT", "tls": "SSL", "sasl-plaintext": "SASL_PLAINTEXT", "sasl-tls": "SASL_SSL"}
@@ -41,11 +42,18 @@ def kafka_connection(settings: Settings) -> KafkaConnection:
     return KafkaConnection(settings.kafka_bootstrap, security)
 
 
-def postgres_password(settings: Settings) -> str | None:
-    """Return the password of PostgreSQL, None to let libpq look for its own. Raises Misconfigured."""
-    if settings.postgres_password_file is None:
+def postgres_connection(settings: Settings) -> PostgresConnection | None:
+    """Return where the tables are, None when they are in the data folder. Raises Misconfigured.
+
+    Without a password file libpq looks for its own (passfile, certificate, peer).
+    """
+    if settings.sink != "postgresql" or settings.postgres_dsn is None:
         return None
-    return read_secret("postgres_password_file", settings.postgres_password_file)
+    from streaming.postgres import PostgresConnection
+
+    file = settings.postgres_password_file
+    password = read_secret("postgres_password_file", file) if file is not None else None
+    return PostgresConnection(settings.postgres_dsn, password)
 
 
 def read_secret(setting: str, file: Path) -> str:

@@ -1,4 +1,4 @@
-"""Declarations: keys, topics, profiles, rules. The work is in modules loaded when a command runs."""
+"""Declarations: keys, topics, profiles, dead letters, rules. The work is in modules loaded when a command runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import typer
 from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Lang, Language, Shown, ShownAs, example
 
 PANEL = "Operation"
+
+
+Code = Annotated[str | None, typer.Option("--code", help="Those with this code.")]
+PatientKey = Annotated[str | None, typer.Option("--patient-key", metavar="KEY", help="Those with this event key.")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -25,6 +29,11 @@ def declare(app: typer.Typer) -> None:
     profiles.command("show", epilog=example("snds-gateway profiles show fr-core-patient"))(show_profile)
     profiles.command("add", epilog=example("snds-gateway profiles add package.tgz"))(add_package)
     app.add_typer(profiles, name="profiles", rich_help_panel=PANEL)
+    letters = typer.Typer(help="Events that could not be applied.", no_args_is_help=True, rich_markup_mode="rich")
+    letters.command("list", epilog=example("snds-gateway deadletter list --code hospital-unknown"))(list_letters)
+    letters.command("show", epilog=example("snds-gateway deadletter show 1042"))(show_letter)
+    letters.command("replay", epilog=example("snds-gateway deadletter replay --all"))(replay_letters)
+    app.add_typer(letters, name="deadletter", rich_help_panel=PANEL)
     rules = typer.Typer(help="Rules of de-identification.", no_args_is_help=True, rich_markup_mode="rich")
     rules.command("report", epilog=example("snds-gateway rules report --type Patient"))(report_rules)
     app.add_typer(rules, name="rules", rich_help_panel=PANEL)
@@ -84,3 +93,41 @@ def report_rules(
     from gateway.cli.rules_report import report as work
 
     raise typer.Exit(work(only=only, language=language.value, as_json=form is Shown.json))
+
+
+def list_letters(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    code: Code = None,
+    patient_key: PatientKey = None,
+    form: ShownAs = Shown.human,
+) -> None:
+    """List the events that could not be applied to the tables, with the code of why."""
+    from gateway.cli.dead_letters import list_letters as work
+
+    raise typer.Exit(work(data_dir, code=code, key=patient_key, as_json=form is Shown.json))
+
+
+def show_letter(
+    offset: Annotated[int, typer.Argument(metavar="OFFSET", help="Its offset in the log.")],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    partition: Annotated[int, typer.Option("--partition", min=0, help="Its partition (embedded log: 0).")] = 0,
+) -> None:
+    """Show one dead letter as JSON, with its de-identified event."""
+    from gateway.cli.dead_letters import show_letter as work
+
+    raise typer.Exit(work(data_dir, offset, partition=partition))
+
+
+def replay_letters(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    code: Code = None,
+    patient_key: PatientKey = None,
+) -> None:
+    """Apply dead letters once the fault is mended; exit 1 when some still cannot be."""
+    from gateway.cli.dead_letters import replay as work
+
+    raise typer.Exit(work(data_dir, code=code, key=patient_key, everything=everything))

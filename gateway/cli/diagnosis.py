@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.cli import screen
 from gateway.cli.findings import Finding, configuration, ground, network, stores
-from gateway.connections import kafka_connection, postgres_password
+from gateway.connections import kafka_connection, postgres_connection
 from gateway.contracts import Hospitals, load_hospitals
 from gateway.settings import Settings, load_settings
 from transformers.deidentify.keys import check_keys, load_gateway_keys, load_table_keys
@@ -41,7 +41,7 @@ def read_configuration(data_dir: Path) -> tuple[Settings, Hospitals]:
         load_table_keys(data_dir / KEYS)
     if settings.broker == "kafka":
         kafka_connection(settings)
-    postgres_password(settings)
+    postgres_connection(settings)
     return settings, hospitals
 
 

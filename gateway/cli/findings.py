@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from fhir_profiles.errors import Misconfigured, PipelineError
-from gateway.connections import kafka_connection
+from gateway.connections import kafka_connection, postgres_connection
 from gateway.settings import Settings
 
 State = Literal["ok", "note", "warning", "error"]
@@ -101,6 +101,8 @@ def network(settings: Settings) -> Iterator[Finding]:
         yield Finding("gateway", state, f"{host}:{settings.port}/health/ready answers {status}")
     if settings.broker == "kafka":
         yield _broker(settings)
+    if settings.sink == "postgresql":
+        yield _database(settings)
 
 
 def _disk(data_dir: Path) -> Iterator[Finding]:
@@ -154,3 +156,14 @@ def _broker(settings: Settings) -> Finding:
     except PipelineError as wrong:
         return Finding("broker", "error", str(wrong))
     return Finding("broker", "ok", "answers; the topics are as they must be")
+
+
+def _database(settings: Settings) -> Finding:
+    try:
+        connection = postgres_connection(settings)
+        assert connection is not None
+        with connection.open() as session:
+            row = session.execute("SHOW server_version").fetchone()
+    except PipelineError as wrong:
+        return Finding("postgresql", "error", str(wrong))
+    return Finding("postgresql", "ok", f"answers, version {row[0] if row else '?'}")

@@ -12,15 +12,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fhir_profiles.errors import Misconfigured
+from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway.cli.diagnosis import KEYS, read_configuration
-from gateway.connections import kafka_connection
+from gateway.connections import kafka_connection, postgres_connection
 from gateway.settings import Settings, load_settings
-from transformers.deidentify.keys import LEDGER, load_table_keys, read_key
+from transformers.deidentify.keys import LEDGER, read_key
 
 if TYPE_CHECKING:
     from gateway.house import House
@@ -76,26 +75,24 @@ def _worker(serve_worker: Callable[..., int], loaded: House, listener: socket.so
 def run_tables(data_dir: Path) -> int:
     """Run a table writer until a signal; return its exit code. Raises Misconfigured."""
     from gateway import logs
-    from gateway.agreed import Agreed
-    from streaming.conversion import Rules
+    from gateway.table_rules import table_rules
     from streaming.factory import open_writer
-    from streaming.reference_store import read_reference
-    from transformers.snds.person import person_rows
 
     settings = load_settings(data_dir, os.environ)
     logs.configure(settings.log_level, process="table-writer")
-    rules = Rules(
-        contracts=Agreed(data_dir),
-        pseudonyms=load_table_keys(data_dir / KEYS),
-        convert=partial(person_rows, reference=read_reference(data_dir)),
-    )
+    rules = table_rules(data_dir)
     kafka = kafka_connection(settings) if settings.broker == "kafka" else None
     stop = threading.Event()
     for number in STOP:
         signal.signal(number, lambda *_: stop.set())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP, signal.SIGCHLD))
-    with open_writer(data_dir, rules=rules, kafka=kafka) as writer:
-        writer.run(stop)
+    while not stop.is_set():
+        try:
+            with open_writer(data_dir, rules=rules, kafka=kafka, postgres=postgres_connection(settings)) as writer:
+                writer.run(stop)
+        except Unavailable as away:  # at the start: later ones are the writer's own matter
+            logs.logger().warning("store-or-broker-away", code=away.code)
+            stop.wait(away.retry_after_s)
     return 0
 
 
