@@ -26,6 +26,7 @@ class FileForm(StrEnum):
 
     parquet = "parquet"
     csv = "csv"
+    scalpel = "scalpel"
 
 
 def declare(app: typer.Typer) -> None:
@@ -56,9 +57,11 @@ def export(
     *,
     to: Annotated[Path, typer.Option("--to", file_okay=False, help="Folder that is made and filled.")],
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    form: Annotated[FileForm, typer.Option("--format", help="csv: `;` and dd/MM/yyyy.")] = FileForm.parquet,
+    form: Annotated[
+        FileForm, typer.Option("--format", help="csv: `;` and dd/MM/yyyy; scalpel: the same, as SCALPEL reads it.")
+    ] = FileForm.parquet,
 ) -> None:
     """Write every published table into a folder, all of one publication."""
-    from gateway.cli.queries import export as work
+    from gateway.cli.exporting import export as work
 
     raise typer.Exit(work(data_dir, to, form=form.value))

@@ -1,4 +1,4 @@
-"""`sql` and `export`: what analysts take out of the lake."""
+"""`sql`: one question to the lake."""
 
 from __future__ import annotations
 
@@ -27,23 +27,6 @@ def sql(data_dir: Path, query: str, *, form: Literal["table", "csv", "json"]) ->
         writer.writerows(rows)
     else:
         _show(columns, rows)
-    return 0
-
-
-def export(data_dir: Path, folder: Path, *, form: Literal["parquet", "csv"]) -> int:
-    """Write every table into a folder: Parquet, or text as the CNAM writes it (`;`, dd/MM/yyyy)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder.resolve()
-    written: list[tuple[str, int]] = []
-    options = "FORMAT parquet" if form == "parquet" else "FORMAT csv, HEADER, DELIMITER ';', DATEFORMAT '%d/%m/%Y'"
-    with lake.reading(data_dir, target) as connection:
-        for table in lake.tables(connection):
-            path = str(target / f"{table}.{form}").replace("'", "''")
-            [(rows,)] = connection.execute(f"COPY \"{table}\" TO '{path}' ({options})").fetchall()
-            written.append((f"{table}.{form}", rows))
-    out = screen.console()
-    out.print(screen.grid(None, ("file", "rows"), written, right="rows"))
-    out.print(f"{len(written)} tables in {screen.escaped(str(folder))}")
     return 0
 
 
