@@ -215,7 +215,7 @@ def _chaining_columns(one: StayRow, pseudonyms: TablePseudonyms) -> dict[str, An
         "IPP_BEN_ANO_RET": (FINE if person.ipp else MISSING) if new else None,
         "NIR_ANO_17": person.nir_ano_17,
         "RNG_NAI": str(person.twin_rank % 10),
-        "SEJ_NUM": _visit_number(stay, person, pseudonyms) if exact else HIDDEN_NUMBER,
+        "SEJ_NUM": visit_number(entry, person, pseudonyms, visit=stay.visit.key) if exact else HIDDEN_NUMBER,
         "SEJ_RET": FINE if stable else MISSING,
         **person.returns,
     }
@@ -226,10 +226,10 @@ def _finess_return(finess: str) -> str:
     return MISSING if finess.isdecimal() and not luhn_is_right(finess) else FINE
 
 
-def _visit_number(stay: Stay, person: Beneficiary, pseudonyms: TablePseudonyms) -> str:
-    """Return five digits whose differences are days between the stays of one person."""
-    offset = pseudonyms.sej_num_offset(person.psa or stay.visit.key)
-    return f"{((stay.entry.day - ORIGIN).days + offset) % 100_000:05d}"
+def visit_number(entry: date, person: Beneficiary, pseudonyms: TablePseudonyms, *, visit: str) -> str:
+    """Return five digits whose differences are days between the visits of one person; none for who is not chained."""
+    offset = pseudonyms.sej_num_offset(person.psa or visit)
+    return f"{((entry - ORIGIN).days + offset) % 100_000:05d}"
 
 
 def _unit_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
