@@ -44,6 +44,14 @@ METRICS = {
     "stays": "Stays by what became of them.",
     "writer_stopped": "1 when the table writer stopped with a code.",
 }
+LABELS = {
+    "requests_total": ("route", "status"),
+    "request_seconds": ("route",),
+    "refusals_total": ("code",),
+    "entries_total": ("outcome",),
+    "dropped_total": ("rule",),
+    "stays": ("status",),
+}
 
 
 class Metrics:
@@ -51,14 +59,18 @@ class Metrics:
 
     def __init__(self, admission: Admission) -> None:
         self._registry = CollectorRegistry()
-        self._requests = self._counter("requests_total", "route", "status")
+        self._requests = self._counter("requests_total")
         self._seconds = Histogram(
-            PREFIX + "request_seconds", METRICS["request_seconds"], ["route"], registry=self._registry, buckets=SECONDS
+            PREFIX + "request_seconds",
+            METRICS["request_seconds"],
+            LABELS["request_seconds"],
+            registry=self._registry,
+            buckets=SECONDS,
         )
         self._bytes = Histogram(PREFIX + "body_bytes", METRICS["body_bytes"], registry=self._registry, buckets=BYTES)
-        self._refusals = self._counter("refusals_total", "code")
-        self._entries = self._counter("entries_total", "outcome")
-        self._dropped = self._counter("dropped_total", "rule")
+        self._refusals = self._counter("refusals_total")
+        self._entries = self._counter("entries_total")
+        self._dropped = self._counter("dropped_total")
         self._unauthenticated = self._counter("unauthenticated_total")
         self._faults = self._counter("faults_total")
         self._in_flight = self._gauge("in_flight_requests")
@@ -111,8 +123,8 @@ class Metrics:
             if number:
                 self._entries.labels(outcome).inc(number)
 
-    def _counter(self, name: str, *labels: str) -> Counter:
-        return Counter(PREFIX + name, METRICS[name], labels, registry=self._registry)
+    def _counter(self, name: str) -> Counter:
+        return Counter(PREFIX + name, METRICS[name], LABELS.get(name, ()), registry=self._registry)
 
     def _gauge(self, name: str) -> Gauge:
         return Gauge(PREFIX + name, METRICS[name], registry=self._registry, multiprocess_mode="livesum")
@@ -136,7 +148,7 @@ class _Accounts:
             ("writer_stopped", int(now.stopped is not None)),
         ):
             yield GaugeMetricFamily(PREFIX + name, METRICS[name], value=value)
-        stays = GaugeMetricFamily(PREFIX + "stays", METRICS["stays"], labels=["status"])
+        stays = GaugeMetricFamily(PREFIX + "stays", METRICS["stays"], labels=LABELS["stays"])
         for name in ("open", "written", "quarantined", "suppressed"):
             stays.add_metric([name], getattr(now.stays, name))
         yield stays
