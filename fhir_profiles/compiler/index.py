@@ -14,6 +14,7 @@ from fhir_profiles.compiler.library import BASE, Definition, Library
 from fhir_profiles.compiler.primitives import uri_ok
 from fhir_profiles.model import CORE, short_type
 
+ANYWHERE = frozenset(("*", "Element", "CanonicalResource", "MetadataResource"))
 COMMON = ("http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org", "http://www.whocc.no/atc")
 
 
@@ -130,9 +131,9 @@ def _facts(library: Library, url: str, scope: str) -> ExtensionFacts:
     raw = definition.raw
     listed = raw.get("context", ())
     dropped = defects_of(definition.url, definition.key.partition("|")[2]).ignores("context")
-    contexts: tuple[str, ...] | None = tuple(sorted(str(one["expression"]) for one in listed))
-    if not listed or dropped or any(one["type"] != "element" for one in listed):
-        contexts = None
+    named = tuple(sorted(str(one["expression"]) for one in listed))
+    anywhere = not listed or dropped or any(one["type"] != "element" for one in listed)
+    contexts = None if anywhere or not ANYWHERE.isdisjoint(named) else named
     view = raw.get("snapshot") or raw.get("differential") or {}
     elements = view.get("element", ())
     return ExtensionFacts(definition.key, contexts, bool(elements and elements[0].get("isModifier")))

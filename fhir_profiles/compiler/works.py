@@ -277,8 +277,12 @@ class Planner:
         for group in groups.values():
             if len(group) < 2:
                 continue
-            extras = [extra_tests(self.trees, owner.slices[one.name]) for one in group]
-            if not all(extras):
+            shared = {test.facts for test in group[0].tests}
+            extras = [
+                [test for test in extra_tests(self.trees, owner.slices[one.name]) if test.facts not in shared]
+                for one in group
+            ]
+            if not all(extras) or len({repr(extra) for extra in extras}) < len(extras):
                 self._join(group, listed, owner)
                 continue
             group[0].unless = extras[1:]
