@@ -1,0 +1,178 @@
+"""What the compose file runs, natively: same commands, same settings, on a real Kafka and a real PostgreSQL.
+
+No container engine is at hand where these tests run: the image itself is not built here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from gateway.synthetic.scene import Hospital, unit_table
+from gateway.synthetic.writing import write_stays
+from streaming.postgres import PostgresConnection
+from tests.support.installation import COMMAND, FINESS, free_port
+from tests.support.kafka_broker import KafkaBroker
+
+pytestmark = pytest.mark.slow
+PROJECT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+WITHIN_S = 90
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The two folders of the compose file, and the environment of its services with the addresses of real servers."""
+
+    gateway: Path
+    writer: Path
+    port: int
+    bootstrap: str
+    dsn: str
+    secret: Path
+
+    def environment(self, service: str) -> dict[str, str]:
+        folder = self.gateway if service == "gateway" else self.writer
+        replaced = {
+            "GATEWAY_DATA_DIR": str(folder),
+            "GATEWAY_KAFKA_BOOTSTRAP": self.bootstrap,
+            "GATEWAY_POSTGRES_DSN": self.dsn,
+            "GATEWAY_POSTGRES_PASSWORD_FILE": str(self.secret),
+        }
+        given: dict[str, str] = COMPOSE[service]["environment"]
+        own = {name: replaced.get(name, str(value)) for name, value in given.items()}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        return inherited | own | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def run(self, service: str, *words: str) -> str:
+        done = subprocess.run(
+            [*COMMAND, *words], env=self.environment(service), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode in (0, 1), done.stderr
+        return done.stdout
+
+    @contextmanager
+    def up(self, service: str) -> Iterator[Path]:
+        """Run the command of a service; end it by its id; it must end well."""
+        words = [str(self.port) if word == "8080" else word for word in COMPOSE[service]["command"]]
+        words = ["127.0.0.1" if word == "0.0.0.0" else word for word in words]
+        log = self.secret.parent / f"{service}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [*COMMAND, *words], env=self.environment(service), stdout=output, stderr=output, start_new_session=True
+            )
+        try:
+            yield log
+            assert process.poll() is None, log.read_text()[-3000:]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        assert process.returncode == 0, log.read_text()[-3000:]
+
+    def healthy(self) -> None:
+        """Run the health check of the compose file until it passes."""
+        program, *words = COMPOSE["gateway"]["healthcheck"]["test"][1:]
+        assert program == "python"
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            command = [sys.executable, *(word.replace("8080", str(self.port)) for word in words)]
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+                return
+        raise AssertionError("the health check did not pass")
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, broker: KafkaBroker, postgres: PostgresConnection) -> Deployment:
+    secret = tmp_path / "password"
+    secret.write_text("of-no-use-here\n")
+    secret.chmod(0o400)
+    made = Deployment(tmp_path / "gateway", tmp_path / "writer", free_port(), broker.bootstrap, postgres.dsn, secret)
+    subprocess.run(
+        ["sh", str(PROJECT / "deploy" / "setup.sh"), "--finess", FINESS, "--name", "CHU Fictif", "--test-identities"],
+        env=made.environment("gateway") | {"WRITER_DATA_DIR": str(made.writer)},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    units = tmp_path / "units.csv"
+    units.write_text(unit_table(Hospital(FINESS)), encoding="utf-8")
+    for service in ("gateway", "writer"):
+        made.run(service, "hospital", "units", "--finess", FINESS, str(units))
+    return made
+
+
+def test_posted_bundles_become_rows_in_postgresql_through_kafka(
+    deployment: Deployment,
+    postgres: PostgresConnection,
+    tmp_path: Path,
+) -> None:
+    manifest = write_stays(tmp_path / "bundles", seed=7, stays=20, hospital=Hospital(FINESS), wrote=lambda _: None)
+    expected = manifest["expected"]["stays"]["written"]
+    key = deployment.gateway / "credentials" / f"{FINESS}.key"
+    url = f"http://127.0.0.1:{deployment.port}"
+
+    deployment.run("gateway", "topics", "create")
+    with deployment.up("gateway"), deployment.up("writer") as log:
+        deployment.healthy()
+        told = deployment.run(
+            "gateway", "push", str(tmp_path / "bundles"), "--url", url, "--key-file", str(key), "--format", "json"
+        )
+        found = stays_in(postgres, expected, log)
+
+        summary = json.loads(told)
+        assert summary["refused"] == manifest["expected"]["refused"]
+        assert summary["undelivered"] == 0
+        assert found == expected
+        again = deployment.run(
+            "gateway", "push", str(tmp_path / "bundles"), "--url", url, "--key-file", str(key), "--format", "json"
+        )
+        assert json.loads(again)["accepted"] == summary["accepted"]
+        assert httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+    assert stays_in(postgres, expected, log) == expected
+
+
+def test_neither_folder_holds_the_keys_of_both_levels(deployment: Deployment) -> None:
+    gateway, writer = (
+        {path.name for path in (folder / "keys").iterdir()} for folder in (deployment.gateway, deployment.writer)
+    )
+
+    assert gateway == {"platform.key", "ledger.key", f"hospital-{FINESS}.key"}
+    assert writer == {"tables.key"}
+
+
+def stays_in(postgres: PostgresConnection, expected: int, log: Path) -> int:
+    """Count the stays in all years once there are enough of them, or when the time is over."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        with postgres.open() as session:
+            names = [
+                name
+                for (name,) in session.execute(
+                    "SELECT table_name FROM information_schema.tables WHERE table_schema = 'snds'"
+                ).fetchall()
+                if re.fullmatch(r"t_mco\d\db", name)
+            ]
+            counts = [session.execute(f'SELECT count(*) FROM snds."{name}"').fetchone() for name in names]
+        total = sum(row[0] for row in counts if row)
+        if total >= expected or time.monotonic() > deadline:
+            assert total >= expected, log.read_text()[-3000:]
+            return total
+        time.sleep(0.2)
