@@ -60,22 +60,22 @@ class _TypeCode:
             for group, listed in groups.items():
                 self._group(owner, group, listed)
             self._mandatory(owner, [one for one in members if one not in popular and not one.group])
-            self._constraints(owner)
+            self._constraints(owner, frozenset(one.key for one in popular))
             if is_resource:
                 with write.block("if e is not None:"):
                     write(f"e = settle(e, {write.constant(path)})")
             write("return e")
         return name
 
-    def _constraints(self, owner: Element) -> None:
+    def _constraints(self, owner: Element, common: frozenset[str]) -> None:
         """Write the constraints; those of a posted Bundle are rules of the request, which its caller checks by hand."""
-        write = self.write
+        write, others = self.write, "c != len(n)"
         if owner.path.partition(".")[0] != "Bundle":
-            emit_constraints(write, owner, self.structure, node="n")
+            emit_constraints(write, owner, self.structure, node="n", common=common, others=others)
             return
         by_caller = tuple(one for one in owner.constraints if one.key in OF_THE_REQUEST)
-        others = tuple(one for one in owner.constraints if one.key not in OF_THE_REQUEST)
-        emit_constraints(write, replace(owner, constraints=others), self.structure, node="n")
+        rest = tuple(one for one in owner.constraints if one.key not in OF_THE_REQUEST)
+        emit_constraints(write, replace(owner, constraints=rest), self.structure, node="n")
         with write.block("if not x.skip_entries:"):
             emit_constraints(write, replace(owner, constraints=by_caller), self.structure, node="n")
 

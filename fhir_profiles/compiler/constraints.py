@@ -44,8 +44,14 @@ def emit_constraints(
     node: str,
     raise_up: str | None = None,
     type_code: str | None = None,
+    common: frozenset[str] = frozenset(),
+    others: str | None = None,
 ) -> None:
-    """Write the constraints of an element whose JSON is in the variable `node`."""
+    """Write the constraints of an element whose JSON is in the variable `node`.
+
+    `others` is a condition that holds when the element has a key that is not `common`: rules that only matter then
+    are not even looked at otherwise.
+    """
     focus = focus_of(owner, structure, type_code)
     resource = structure.type if structure.kind == "resource" else None
     rules = []
@@ -53,7 +59,7 @@ def emit_constraints(
         if constraint.expression in SKIPPED or (raise_up and constraint.expression in OF_THE_TYPE):
             continue
         try:
-            rule = _rule(write, constraint, Place(node, focus, resource))
+            rule = _rule(write, constraint, Place(node, focus, resource), common)
         except Untranslatable as error:
             write.not_checked.append((constraint.key, error.reason))
             continue
@@ -65,7 +71,11 @@ def emit_constraints(
     if rules:
         with write.block("if e is None or fp.evaluable(e):"):
             with write.block("try:"):
-                _write_rules(write, rules, node=node, raise_up=raise_up)
+                rare = [rule for rule in rules if others and rule.guard and rule.guard not in common]
+                _write_rules(write, [rule for rule in rules if rule not in rare], node=node, raise_up=raise_up)
+                if rare:
+                    with write.block(f"if {others}:"):
+                        _write_rules(write, rare, node=node, raise_up=raise_up)
             with write.block("except fp.MALFORMED:"):
                 write("e = fp.malformed(e)")
 
@@ -80,7 +90,7 @@ def focus_of(owner: Element, structure: Structure, type_code: str | None = None)
     return owner.path if code in CONTAINERS else code
 
 
-def _rule(write: Writer, constraint: Constraint, place: Place) -> _Rule:
+def _rule(write: Writer, constraint: Constraint, place: Place, common: frozenset[str] = frozenset()) -> _Rule:
     tree = parse(corrected(constraint.expression))
 
     def general(part: Expression, where: Place) -> str:
@@ -95,7 +105,7 @@ def _rule(write: Writer, constraint: Constraint, place: Place) -> _Rule:
         found = Inliner(r4_types(), write.constant, general).of(tree, place)
     except NotInline:
         return _Rule(constraint, f"fp.answer({general(tree, place)}, {place.item}, x) is True", None)
-    guard = max(found.true_without, key=lambda name: (rank(name), name), default=None)
+    guard = max(found.true_without, key=lambda name: (name not in common, rank(name), name), default=None)
     return _Rule(constraint, shallow(found.true), guard)
 
 

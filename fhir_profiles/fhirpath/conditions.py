@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NOTHING: frozenset[str] = frozenset()
@@ -57,21 +58,22 @@ def opposite(one: Truth) -> Truth:
     return Truth(one.false, one.true, one.cost, one.false_without, one.true_without, total=one.total)
 
 
-def logic(operator: str, left: Truth, right: Truth) -> Truth:
-    """Return `and`, `or`, `implies`, `xor`; the cheaper side is evaluated first."""
-    if operator == "implies":
-        return logic("or", opposite(left), right)
-    if operator == "xor":
-        return same(opposite(left), right)
-    first, second = sorted((left, right), key=lambda one: one.cost)
-    cost, whole = first.cost + second.cost, left.total and right.total
-    some_true, all_true = left.true_without | right.true_without, left.true_without & right.true_without
-    some_false, all_false = left.false_without | right.false_without, left.false_without & right.false_without
-    if operator == "and":
-        true, false = joined("and", first.true, second.true), joined("or", first.false, second.false)
-        return Truth(true, false, cost, all_true, some_false, total=whole)
-    true, false = joined("or", first.true, second.true), joined("and", first.false, second.false)
-    return Truth(true, false, cost, some_true, all_false, total=whole)
+def every(listed: Sequence[Truth]) -> Truth:
+    """Return `and` of any number of conditions; the cheapest is evaluated first."""
+    return opposite(some([opposite(one) for one in listed]))
+
+
+def some(listed: Sequence[Truth]) -> Truth:
+    """Return `or` of any number of conditions; the cheapest is evaluated first."""
+    sorted_ones = sorted(listed, key=lambda one: one.cost)
+    return Truth(
+        joined("or", *(one.true for one in sorted_ones)),
+        joined("and", *(one.false for one in sorted_ones)),
+        sum(one.cost for one in listed),
+        frozenset().union(*(one.true_without for one in listed)),
+        frozenset.intersection(*(one.false_without for one in listed)),
+        total=all(one.total for one in listed),
+    )
 
 
 def same(left: Truth, right: Truth) -> Truth:

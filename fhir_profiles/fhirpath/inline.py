@@ -6,7 +6,7 @@ generally translated expression, so every rule has one meaning (a test compares 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from fhir_profiles.fhirpath import leaves
@@ -15,11 +15,12 @@ from fhir_profiles.fhirpath.conditions import (
     NOTHING,
     Truth,
     constant,
+    every,
     joined,
-    logic,
     negated,
     opposite,
     same,
+    some,
     total,
 )
 from fhir_profiles.fhirpath.functions import URLS
@@ -59,8 +60,12 @@ class Inliner:
 
     def _known(self, node: Expression, place: Place) -> Truth:
         match node:
-            case Binary(operator="and" | "or" | "implies" | "xor"):
-                return logic(node.operator, self.of(node.left, place), self.of(node.right, place))
+            case Binary(operator="and"):
+                return every(list(self._conjuncts(node, place)))
+            case Binary(operator="or" | "implies"):
+                return some(list(self._disjuncts(node, place)))
+            case Binary(operator="xor"):
+                return same(opposite(self.of(node.left, place)), self.of(node.right, place))
             case Binary(operator="=" | "!="):
                 return self._equality(node, place)
             case Binary(operator="<" | "<=" | ">" | ">="):
@@ -78,6 +83,24 @@ class Inliner:
                 return leaves.is_true(leaf(self.paths.of(node, place), BOOLEANS, self.paths))
             case _:
                 raise NotInline
+
+    def _conjuncts(self, node: Expression, place: Place) -> Iterator[Truth]:
+        if isinstance(node, Binary) and node.operator == "and":
+            yield from self._conjuncts(node.left, place)
+            yield from self._conjuncts(node.right, place)
+        else:
+            yield self.of(node, place)
+
+    def _disjuncts(self, node: Expression, place: Place) -> Iterator[Truth]:
+        """Yield the sides of `or`; `a implies b` is `a.not() or b`."""
+        if isinstance(node, Binary) and node.operator == "or":
+            yield from self._disjuncts(node.left, place)
+            yield from self._disjuncts(node.right, place)
+        elif isinstance(node, Binary) and node.operator == "implies":
+            yield opposite(self.of(node.left, place))
+            yield from self._disjuncts(node.right, place)
+        else:
+            yield self.of(node, place)
 
     def _call(self, node: Call, place: Place) -> Truth:
         base = node.base or THIS
@@ -155,7 +178,7 @@ class Inliner:
         present = self.paths.present(way)
         head, loops = split(way)
         if not loops:
-            cost = 2 + 2 * len(head) + (4 if "isdisjoint" in present else 2)
+            cost = 2 + 2 * len(head) + (6 if " or " in present or "isdisjoint" in present else 2)
             return joined("and", *head, present), cost
         inner = f"bool([1 {loops}{f' if {present}' if present != 'True' else ''}])"
         return joined("and", *head, inner), 6 + 2 * len(head)
@@ -256,7 +279,8 @@ class Inliner:
         """Return `children().count() > name.count()`: the element has a key that is not this name."""
         match node:
             case Call(base=Member(base=None, name=name), name="count") if place.type not in PRIMITIVES:
-                return total(f"(len({place.item}) > ({quoted(name)} in {place.item}))", 3)
+                source = f"(len({place.item}) > 1 or {quoted(name)} not in {place.item})"
+                return replace(total(source, 3), true_without=frozenset({name}))
             case _:
                 raise NotInline
 

@@ -72,7 +72,7 @@ def equals_text(found: Leaf, text: str) -> Truth:
     """Return that a string is the constant `text`."""
     if not found.loops:
         true = joined("and", *found.head, f"{found.maybe} == {text}")
-        return Truth(true, joined("and", *found.head, found.present, f"{found.maybe} != {text}"), found.cost)
+        return Truth(true, joined("and", *found.head, found.present, f"{found.maybe} != {text}"), found.cost + 3)
     values = f"[{found.maybe} {found.loops}{f' if {found.present}' if found.present != 'True' else ''}]"
     true = joined("and", *found.head, f"{values} == [{text}]")
     return Truth(true, joined("and", *found.head, f"fp.unlike({values}, {text})"), found.cost + 4)
