@@ -13,6 +13,7 @@ import orjson
 
 from fhir_profiles.errors import Poisoned
 from streaming import dead_letter
+from streaming.database import Database
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.event import Record
 from streaming.resources import stage
@@ -26,6 +27,12 @@ Contracts = Callable[[str], Contract | None]
 log = logging.getLogger(__name__)
 
 SEEN = "SELECT event_id FROM seen WHERE event_id IN (SELECT value FROM json_each(?))"
+
+WAITING = "SELECT alias FROM dirty WHERE finess = ? AND alias IN (SELECT value FROM json_each(?))"
+COUNTED = """
+SELECT owner_alias.alias FROM owner_alias CROSS JOIN quality ON quality.owner = owner_alias.owner AND quality.code = ?
+WHERE owner_alias.finess = ? AND owner_alias.alias IN (SELECT value FROM json_each(?))
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,6 +119,19 @@ def read_record(record: Record, contracts: Contracts) -> Delivery | str:
         log.error("event-unreadable: %s", type(error).__name__)  # noqa: TRY400
         return "event-unreadable"
     return delivery if contracts(delivery.finess) is not None else "hospital-unknown"
+
+
+def fates(connection: Database, events: Sequence[Fresh], *, code: str) -> tuple[frozenset[Fresh], frozenset[Fresh]]:
+    """Return the events none of whose persons waits to be written, and those of them of which one has this counter."""
+    waiting: set[tuple[str, str]] = set()
+    marked: set[tuple[str, str]] = set()
+    for hospital in {finess for one in events for finess, _ in one.persons}:
+        listed = sorted({alias for one in events for finess, alias in one.persons if finess == hospital})
+        aliases = orjson.dumps(listed).decode()
+        waiting |= {(hospital, alias) for (alias,) in connection.execute(WAITING, (hospital, aliases))}
+        marked |= {(hospital, alias) for (alias,) in connection.execute(COUNTED, (code, hospital, aliases))}
+    settled = frozenset(one for one in events if not one.persons & waiting)
+    return settled, frozenset(one for one in settled if one.persons & marked)
 
 
 def _persons(delivery: Delivery) -> frozenset[tuple[str, str]]:

@@ -15,21 +15,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import psycopg
 
 from fhir_profiles.errors import Fault, PipelineError, Unavailable
-from streaming import dead_letter, ownership
-from streaming.batches import Fresh, apply_batch
+from streaming import dead_letter
+from streaming.batches import Fresh, apply_batch, fates
 from streaming.broker import Consumer
-from streaming.conversion import FAILED, Plan, Rules, plan
+from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer
 from streaming.reading import LOG
-from streaming.sink import RefusedRows, Sink
+from streaming.rounds import Rounds
+from streaming.sink import Sink
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 
@@ -106,8 +107,7 @@ class TableWriter:
         self._flood = FloodGuard()
         self._failures = FloodGuard()
         self._fresh: list[Fresh] = []
-        self._failed: set[tuple[str, str]] = set()
-        self._round = pace.persons
+        self._rounds = Rounds(self._store, rules, persons=pace.persons, at=at)
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
@@ -180,7 +180,6 @@ class TableWriter:
         """Wait, and begin anew from what is stored."""
         self._positions = None
         self._fresh.clear()
-        self._failed.clear()
         stop.wait(RETRY_S)
         with suppress(Unavailable):  # then the next attempt fails the same way
             self._store.reopen()
@@ -196,12 +195,12 @@ class TableWriter:
 
     def _work(self, *, publish: bool) -> bool:
         full = False
-        if not self._state.is_dirty() or time.monotonic() < self._write_at:
+        if self._rounds.blocked or not self._state.is_dirty() or time.monotonic() < self._write_at:
             full = self._read()
             if full and time.monotonic() < self._write_at:
                 return True
-        wrote = self._write_round()
-        if not self._state.is_dirty():
+        wrote = self._rounds.write()
+        if self._rounds.blocked or not self._state.is_dirty():
             self._end_window()
         if publish:
             self._store.show(busy=full or wrote)
@@ -233,60 +232,17 @@ class TableWriter:
             full = full or len(records) == self._pace.events
         return full
 
-    def _write_round(self) -> bool:
-        """Replace the rows of the next dirty persons (transaction 2; with their plan in it, where one database is)."""
-        if not self._state.is_dirty():
-            return False
-        planned: Plan | None = None
-        try:
-            with self._store.round():
-                with self._state.transaction() as connection:
-                    dirty = self._state.dirty(self._round)
-                    if not dirty:  # other writers are at work on these hospitals
-                        return False
-                    planned = plan(connection, dirty, rules=self._rules)
-                    self._state.mark_dirty(planned.displaced)
-                self._at("planned")
-                self._replace(planned)
-        except RefusedRows:
-            assert planned is not None
-            self._isolate(planned)
-            return True
-        self._failed |= {(person.finess, alias) for person in planned.failed for alias in person.aliases}
-        self._at("settled")
-        return True
-
-    def _replace(self, planned: Plan) -> None:
-        change, sink = planned.change, self._store.sink
-        number = sink.apply(change) if change.rows or change.removed else sink.change_number()
-        self._at("written")
-        with self._state.transaction() as connection:
-            ownership.settle(connection, planned.written, change.removed)
-            connection.executemany("DELETE FROM dirty_year WHERE finess = ? AND year = ?", planned.years)
-            self._state.mark_dirty(planned.displaced)
-            if number:
-                self._state.set_counter("rows_change", number)
-
-    def _isolate(self, planned: Plan) -> None:
-        """The store refused a row: go on person by person, and put the one whose rows it refuses in quarantine."""
-        if len(planned.written) > 1 and self._round > 1:
-            self._round = 1
-            return
-        if not planned.written:
-            raise Fault("rows-refused")
-        log.error("rows refused by the store")
-        refused = {(one.person.finess, alias) for one in planned.written for alias in one.person.aliases}
-        self._rules = replace(self._rules, refused=self._rules.refused | refused)
-
     def _end_window(self) -> None:
-        """Every row of what was read is written: settle the accounts of the events whose person cannot be converted."""
+        """Rows of what was read are written: settle the accounts of the events whose person cannot be converted."""
         self._write_at = time.monotonic() + self._pace.coalesce_s
-        self._round = self._pace.persons
-        self._rules = replace(self._rules, refused=frozenset())
+        self._rounds.begin()
+        if not self._fresh:
+            return
+        settled, failed = fates(self._state.connection, self._fresh, code=FAILED)
         buried = [
             DeadLetter(next(iter(self._consumer.tail(one.partition, one.offset - 1))), FAILED, "convert")
-            for one in self._fresh
-            if one.persons & self._failed
+            for one in settled
+            if one in failed
         ]
         if buried:
             self._announce(buried)
@@ -294,10 +250,9 @@ class TableWriter:
                 for letter in buried:
                     dead_letter.keep(connection, letter)
                 self._state.count({"applied": -len(buried), "dead_letters": len(buried)})
-        for one in self._fresh:
-            self._failures.observe(bool(one.persons & self._failed))
-        self._fresh.clear()
-        self._failed.clear()
+        for one in settled:
+            self._failures.observe(one in failed)
+        self._fresh = [one for one in self._fresh if one not in settled]
         self._failures.check()
 
     def _sweep(self) -> None:
