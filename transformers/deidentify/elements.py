@@ -1,6 +1,6 @@
 """elements.json → what the definitions say of the elements that rules may name.
 
-Made by `scripts/build_deidentify_elements.py` from the packaged definitions; refuses to be used with others.
+Made by `scripts/build_deidentify_elements.py` from the packaged definitions; never used with others.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from fhir_profiles.errors import Misconfigured
 from fhir_profiles.package import manifest
+from transformers.deidentify.element_facts import facts
 
 FROM_ELEMENT = ("id", "extension", "modifierExtension")
 FROM_RESOURCE = ("id", "meta", "implicitRules", "language", "text", "contained", "extension", "modifierExtension")
@@ -57,11 +57,10 @@ class Elements:
 
 @cache
 def packaged_elements() -> Elements:
-    """Read the facts. Raises Misconfigured when they were made from other definitions than the packaged ones."""
+    """Read the facts; they are made anew (slowly) when the file was made from other definitions."""
     raw: Mapping[str, Any] = orjson.loads((files("transformers.deidentify") / "elements.json").read_bytes())
-    for name, digest in raw["sources"].items():
-        if name not in manifest() or manifest()[name].sha256 != digest:
-            raise Misconfigured("rules-elements-stale", f"elements.json was made from other definitions of {name}")
+    if any(name not in manifest() or manifest()[name].sha256 != digest for name, digest in raw["sources"].items()):
+        raw = facts()
     values = {url: frozenset(codes) for url, codes in raw["values"].items()}
     return Elements(
         types={

@@ -21,6 +21,7 @@ from fhir_profiles.french.luhn import luhn_is_right
 from fhir_profiles.french.nir import parse_nir
 from transformers.deidentify.aliases import identifiers
 from transformers.deidentify.checksums import sct_is_right
+from transformers.deidentify.codings import VERSION
 from transformers.deidentify.elements import Elements
 from transformers.deidentify.rulebook import RuleBook
 
@@ -72,11 +73,12 @@ class Scanner:
         fresh = set(body.split(b'"')[1::2]) - self._public
         texts = [one for one in fresh if len(one) not in PSEUDONYM_LENGTHS and not _is_dated(one)]
         joined = b"\n".join(texts)
+        plain = joined if joined.isascii() else fold(joined.decode("utf-8", "replace")).encode()
         found = self._found
         if found is None:
             found = self._found = needles(self._resources)
         return (
-            found.words.isdisjoint(joined.translate(FOLDING).split())
+            found.words.isdisjoint(plain.translate(FOLDING).split())
             and found.numbers.isdisjoint(fresh)
             and found.numbers.isdisjoint(joined.lower().split(b"\n"))
             and not any(self._is_unexpected(one.decode("utf-8", "replace")) for one in SUSPECT.findall(joined))
@@ -159,7 +161,7 @@ def name_words(text: str) -> Iterator[str]:
 def looks_identifying(text: str) -> bool:
     """Say whether a string that is no published code looks like a number of a person, an address or a url."""
     if "@" in text or not (text[0].isdigit() or text[0] in "+("):
-        return True
+        return VERSION.fullmatch(text) is None
     compact = text.translate(SEPARATORS)
     if sct_is_right(compact):
         return False  # a SNOMED CT code: its own check digit and partition

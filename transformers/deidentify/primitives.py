@@ -19,8 +19,7 @@ INSTANT = re.compile(
 )
 COUNTER = re.compile(r"[0-9]{1,18}", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,6}", re.ASCII)
-MODE = re.compile(r"([0-9NO])(?:\s?([1-8RUV])(?![0-9A-Za-z]))?(?![0-9A-Za-z])", re.ASCII)
-MODE_PAIR = re.compile(r"([0-9])([1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
+MODE = re.compile(r"[0-9NO](?:[ ,;/-]?[1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
 USUAL = len("2024-03-01T08:15:42+01:00")
 HUGE = 10**13
 fromisoformat = datetime.fromisoformat
@@ -96,8 +95,7 @@ def mode(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Cut a PMSI entry or exit mode to its leading code: `8 Domicile` → `8`, `8 5` → `8 5`, `85` → `85`."""
     if type(value) is not str:
         return None
-    text = value.strip()
-    found = MODE_PAIR.match(text) or MODE.match(text)
+    found = MODE.match(value.strip())
     return found[0] if found else None
 
 

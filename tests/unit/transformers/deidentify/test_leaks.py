@@ -1,0 +1,148 @@
+"""The leak scanner: what it must find in what would leave, and what must never be taken for a leak (P13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.synthetic.bundles import workload
+from tests.support.scrubbed import CONTRACT, FINESS, collection, encounter, observation, patient, scrubbed, visit
+from transformers.contract import Contract
+from transformers.deidentify.leaks import Scanner, needles
+from transformers.deidentify.rules import load_rules
+
+PERSON: dict[str, Any] = patient(
+    "ipp-778899",
+    name=[{"family": "Dupont-Lefèvre", "given": ["Éloïse", "Zoé"]}],
+    birthDate="1985-09-21",
+    telecom=[{"system": "phone", "value": "06 12 34 56 78"}, {"system": "email", "value": "eloise7@courriel.example"}],
+    address=[{"line": ["12 rue Gambetta"], "city": "Saint-Étienne"}],
+    contact=[{"name": {"family": "Marchand"}}],
+    identifier=[{"system": "https://hopital.example/ipp", "value": "IPP 0042 17"}],
+)
+STAY = encounter("sejour-2024-88", identifier=[visit("NDA-556677")])
+
+
+def scanner(*resources: dict[str, Any], expected: Any = ()) -> Scanner:
+    return Scanner(load_rules().public, resources or (PERSON, STAY), expected=expected)
+
+
+def body(value: object) -> bytes:
+    return orjson.dumps({"resourceType": "Observation", "code": {"coding": [{"code": value}]}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "285094415372645",  # a NIR with its right key
+        "2 85 09 44 153 726 45",
+        "1 85 01 2A 056 123 81",
+        "quelqu.un@hopital.example",
+        "0612345678",
+        "06 12 34 56 78",
+        "+33 6 12 34 56 78",
+        "0033612345678",
+        "10101234567",  # RPPS
+        "810101234567",
+        "690781810",  # another hospital's FINESS, where none is expected
+        "https://dpi.example/fhir/Patient/1",
+        "urn:oid:1.2.250.1.71.4.2.2",
+        "mailto:x",
+        "DUPONT",
+        "lefevre",
+        "Éloïse",
+        "code dupont 7",
+        "GAMBETTA",
+        "Etienne",
+        "marchand",
+        "ipp-778899",
+        "IPP 0042 17",
+        "ipp004217",
+        "nda-556677",
+        "sejour-2024-88",
+        "19850921",
+        "21091985",
+        "21/09/1985",
+        "eloise7@courriel.example",
+    ],
+)
+def test_what_looks_identifying_is_found(text: str) -> None:
+    assert not scanner().is_clean(body(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "718-7", "2160-0", "I21.9", "B24+1", "DEQP003", "NZFA010···04·", "3400892088310", "3400930000014", "9208831",
+        "61234567", "20053000", "404684003", "1461000205102", "73211009", "mm[Hg]", "10*9/L", "umol/L",
+        "mL/min/{1.73_m2}",
+        "2024-03-01T08:15:00+01:00", "1985-09-21", "1985-09-21T08:00:00Z", "2024-03", "2024", "home", "rehab", "final",
+        "05M09T", "75", "2A", "9F", "75112", "8", "8 5", "RUM", "PMSIMCO", "http://loinc.org", "zoe", "7",
+        "5MEGptD2NtYWgCfYBDffzw", "l2s6aGH--83UGs4_U7pqYsQdvkaZT5bxk0SbSe_aQq4", "http://snomed.info/sct",
+        "http://snomed.info/sct/11000315107/version/20240621", "urn:snds-gateway:person",
+    ],
+)  # fmt: skip
+def test_codes_dates_units_and_pseudonyms_are_no_leak(text: str) -> None:
+    assert scanner().is_clean(body(text))
+
+
+def test_a_newborn_enters_on_its_birth_date_and_is_not_blocked() -> None:
+    born = patient(birthDate="2024-03-01", name=[{"family": "Home", "given": ["Final"]}])
+
+    result = scrubbed(collection(born, encounter(period={"start": "2024-03-01", "end": "2024-03-03"})))
+
+    assert not result.refused
+    assert b"2024-03-01" in result.bundles[0].body
+
+
+def test_synthetic_stays_and_their_facts_are_clean() -> None:
+    contract = Contract(finess=FINESS, test=True)
+
+    for posted in workload(7, 5):
+        assert scrubbed(orjson.loads(posted), contract=contract).refused == {}
+
+
+def test_what_leaves_in_clear_by_agreement_is_expected() -> None:
+    for text in ("690781810", "https://hopital.example/labo"):
+        assert not scanner().is_clean(body(text))
+        assert scanner(expected=({text},)).is_clean(body(text))
+
+
+def test_a_hit_blocks_its_entry_alone_and_is_counted_by_path_without_its_value() -> None:
+    contract = Contract(finess=FINESS, code_systems=("https://hopital.example/labo",))
+    leaking = observation("o1", code={"coding": [{"system": "https://hopital.example/labo", "code": "DUPONT-7"}]})
+
+    result = scrubbed(collection(PERSON | {"id": "p1"}, leaking, observation("o2")), contract=contract)
+
+    assert result.refused == {1: "leak-suspected"}
+    assert [bundle.indices for bundle in result.bundles] == [(0, 2)]
+    assert result.dropped["leak-suspected Observation.code.coding.code"] == 1
+    assert not any("dupont" in f"{result!r}{key}".lower() for key in result.dropped)
+    assert all(b"DUPONT" not in bundle.body for bundle in result.bundles)
+
+
+def test_without_the_contract_s_system_the_same_code_is_hashed_and_no_leak() -> None:
+    leaking = observation("o1", code={"coding": [{"system": "https://hopital.example/labo", "code": "DUPONT-7"}]})
+
+    assert scrubbed(collection(PERSON | {"id": "p1"}, leaking), contract=CONTRACT).refused == {}
+
+
+def test_a_leaking_bundle_leaves_nothing() -> None:
+    contract = Contract(finess=FINESS, code_systems=("https://hopital.example/labo",))
+    code = {"coding": [{"system": "https://hopital.example/labo", "code": "285094415372645"}]}
+
+    result = scrubbed(collection(observation("o1", code=code), observation("o2", code=code)), contract=contract)
+
+    assert (result.bundles, set(result.refused.values())) == ((), {"leak-suspected"})
+
+
+def test_needles_are_words_of_four_letters_and_numbers_of_six_characters() -> None:
+    found = needles([PERSON, STAY])
+
+    assert {b"dupont", b"lefevre", b"eloise", b"gambetta", b"saint", b"etienne", b"marchand"} <= found.words
+    assert b"zoe" not in found.words
+    assert b"rue" not in found.words
+    assert {b"0612345678", b"ipp004217", b"19850921", b"nda-556677"} <= found.numbers
+    assert "Dupont" not in repr(found)
