@@ -174,7 +174,8 @@ def _filled_in(condition: str, names: Mapping[str, str]) -> str:
 
 
 def _of_a_stay(logical: str) -> bool:
-    return (logical.startswith("T_MCO") and logical not in ("T_MCOaaB", "T_MCOaaE")) or logical == "T_EDSaaSEJ"
+    of_pmsi = logical.startswith("T_MCO") and logical != "T_MCOaaB"
+    return (of_pmsi or logical == "T_EDSaaSEJ") and "RSA_NUM" in TABLES[logical].names
 
 
 def _hospital(logical: str) -> str:

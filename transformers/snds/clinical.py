@@ -37,7 +37,14 @@ def clinical_rows(
     reference: Reference = NO_REFERENCE,
 ) -> ClinicalRows:
     """Return every clinical row of a person, by physical table, with what was counted."""
-    sheet = Sheet(view, contract=contract, technical=pseudonyms.technical, nir_ano_17=nir_ano_17, atc=reference.atc)
+    sheet = Sheet(
+        view,
+        contract=contract,
+        technical=pseudonyms.technical,
+        nir_ano_17=nir_ano_17,
+        placing=placing,
+        atc=reference.atc,
+    )
     observations = Observations(sheet)
     for staged in view.resources:
         statuses = STATUSES.get(staged.type)
@@ -56,7 +63,7 @@ def clinical_rows(
         elif staged.type == "MedicationRequest" and resource.get("intent", "order") not in ORDERS:
             sheet.count("request-not-order")
             continue
-        place = placing(resource)
+        place = sheet.place_of(resource)
         if place is None:
             sheet.count("waiting-stay")
         elif staged.type == "Observation":

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from transformers.contract import Contract
 from transformers.snds.elements import RESOURCE, Json, referred
 from transformers.snds.instants import Moment, amd, before, moment, year_month
-from transformers.snds.placing import Place
+from transformers.snds.placing import NO_STAY, Place, Placing
 from transformers.snds.reference import NO_REFERENCE
 from transformers.snds.schema import physical_name
 from transformers.snds.ucum import SYSTEM as UCUM
@@ -22,6 +22,7 @@ from transformers.snds.view import PersonView, Row
 MAX_DAYS, MAX_MINUTES, MONTHS = 9_999, 9_999_999, 12
 UNIT_WIDTH = 20
 CARE_DATES = "care-dates"
+NUMBERS = frozenset({int, float})
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -47,6 +48,7 @@ class Sheet:
         contract: Contract,
         technical: Callable[[str], str],
         nir_ano_17: str,
+        placing: Placing = lambda _: NO_STAY,
         atc: Mapping[str, str] = NO_REFERENCE.atc,
     ) -> None:
         self.view = view
@@ -57,6 +59,8 @@ class Sheet:
         self.tables: dict[tuple[str, int], list[Row]] = {}
         self.outside: dict[str, int] = {}
         self.counts: dict[str, int] = {}
+        self._placing = placing
+        self._places: dict[str, Place | None] = {}
         self._care_dates = CARE_DATES in contract.potential_identifiers
         self._found: Mapping[str, Json] | None = None
         self._groups: dict[str, str] = {}
@@ -75,16 +79,24 @@ class Sheet:
         """Count something that has no column of its own."""
         self.counts[code] = self.counts.get(code, 0) + 1
 
+    def place_of(self, resource: Json) -> Place | None:
+        """Return where an event belongs; asked once for each Encounter that events refer to."""
+        reference = resource.get("encounter") or resource.get("context")
+        alias = reference["identifier"]["value"] if reference and "identifier" in reference else ""
+        if alias not in self._places:
+            self._places[alias] = self._placing(resource)
+        return self._places[alias]
+
     def when(self, text: str | None, place: Place) -> When | None:
         """Return the date columns of an event; a month without a day has no delay, anything shorter is no date.
 
-        Results of one sampling share an instant: each is computed once a place (held here, so that its id is its own).
+        Results of one sampling share an instant: each is computed once a place.
         """
         if text is None:
             return None
         of_place = self._dated.get(id(place))
         if of_place is None:
-            of_place = self._dated[id(place)] = (place, {})
+            of_place = self._dated[id(place)] = (place, {})  # holds the place, so that its id stays its own
         known = of_place[1]
         if text not in known:
             known[text] = self._when(text, place)
@@ -118,10 +130,10 @@ class Sheet:
 
     def number(self, value: object, limit: float) -> int | float | None:
         """Return a number that fits its column, else None, counted."""
-        if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+        if type(value) not in NUMBERS:  # a bool is none
             return None
-        if -limit < value < limit:
-            return value
+        if -limit < value < limit:  # type: ignore[operator]  # an int or a float
+            return value  # type: ignore[return-value]
         self.count("value-too-large")
         return None
 

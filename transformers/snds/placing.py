@@ -32,7 +32,10 @@ class Place:
 NO_STAY = Place()
 
 Placing = Callable[[Json], "Place | None"]
-"""A clinical resource → its place; None when it must wait for its stay (open, unknown or in quarantine)."""
+"""A clinical resource → its place; None when it must wait for its stay (open, unknown or in quarantine).
+
+A function of the alias in its `encounter` or `context` alone: it is asked once an alias.
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
