@@ -34,11 +34,14 @@ class Health:
         publisher: Publisher,
         audit: Keeping,
         *,
+        log: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._data_dir = data_dir
         self._keys = [data_dir / "keys" / name for name in (PLATFORM, LEDGER, *map(hospital_file, hospitals))]
         self._publisher = publisher
+        self._log = log
+        self._log_is = _identity(log)
         self._audit = audit
         self._clock = clock
         self._until = float("-inf")
@@ -54,7 +57,7 @@ class Health:
 
     def _look(self) -> tuple[str, ...]:
         lost = []
-        if not self._publisher.ready():
+        if not self._publisher.ready() or _identity(self._log) != self._log_is:
             lost.append("log")
         if not self._audit.healthy:
             lost.append("audit")
@@ -70,3 +73,12 @@ class Health:
         except OSError:
             return False
         return found.f_bavail * found.f_frsize >= MIN_FREE_BYTES
+
+
+def _identity(log: Path | None) -> tuple[int, int] | None:
+    """Tell one file from another: what is written to a file that was moved away is lost, and SQLite does not say so."""
+    try:
+        state = log.stat() if log is not None else None
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino) if state is not None else None

@@ -31,7 +31,7 @@ async def take(exchange: Exchange, worker: Worker) -> Answer:
     """Take one request of a hospital in: the Bundle, or the one resource, of `exchange.target`."""
     caller = worker.identify(exchange, scope="write")
     check_target(exchange.target)
-    if not worker.publisher.ready():
+    if not worker.publisher.ready() or worker.health.missing():
         raise Unavailable("not-ready")
     with worker.admission.enter(caller.finess) as place:
         decision = await _decided(exchange, worker, place)

@@ -24,6 +24,7 @@ from gateway.publishing import open_publisher
 from gateway.settings import Settings
 from gateway.tokens import Spent, Tokens
 from streaming.broker import Publisher
+from streaming.reading import LOG
 from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
 
 # Above this, work leaves the event loop: 256 KiB take about 10 ms, and others wait no longer than that.
@@ -105,7 +106,13 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
         audit,
         admission,
         Metrics(admission),
-        Health(settings.data_dir, tuple(house.access.keys), publisher, audit),
+        Health(
+            settings.data_dir,
+            tuple(house.access.keys),
+            publisher,
+            audit,
+            log=settings.data_dir / LOG if settings.broker == "embedded" else None,
+        ),
         Doors(house.access, Tokens(ledger), settings.trusted_proxies, settings.client_certificate_header.lower()),
         Spent(settings.data_dir),
     )
