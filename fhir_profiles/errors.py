@@ -1,20 +1,20 @@
 """The failures of the line: what a caller may catch, and nothing that carries a posted value.
 
-    PipelineError              code (stable, documented), never a value, never a payload
-    ├─ Refused(issues)         the sender must change something; sending the same bytes again is useless
-    │  ├─ Malformed            400  not JSON, not UTF-8, duplicate key
-    │  ├─ Unauthenticated      401
-    │  ├─ Forbidden            403
-    │  ├─ NotFound             404
-    │  ├─ MethodNotAllowed     405
-    │  ├─ TooLarge             413  bytes, entries, depth, string length
-    │  ├─ Unsupported          415  media type, encoding, charset
-    │  └─ Invalid              422  profile violations, all of them
-    ├─ Busy                    429 / 503  quota, saturation: try later
-    ├─ Unavailable             503  broker or store not answering: safe to send again
-    ├─ Poisoned                consumer side: this event can never be applied (dead letter)
-    ├─ Misconfigured           the installation is wrong: refuse to start (exit 78)
-    └─ Fault                   our bug, logged by code and place, never by message
+PipelineError              code (stable, documented), never a value, never a payload
+├─ Refused(issues)         the sender must change something; sending the same bytes again is useless
+│  ├─ Malformed            400  not JSON, not UTF-8, duplicate key
+│  ├─ Unauthenticated      401
+│  ├─ Forbidden            403
+│  ├─ NotFound             404
+│  ├─ MethodNotAllowed     405
+│  ├─ TooLarge             413  bytes, entries, depth, string length
+│  ├─ Unsupported          415  media type, encoding, charset
+│  └─ Invalid              422  profile violations, all of them
+├─ Busy                    429 / 503  quota, saturation: try later
+├─ Unavailable             503  broker or store not answering: safe to send again
+├─ Poisoned                consumer side: this event can never be applied (dead letter)
+├─ Misconfigured           the installation is wrong: refuse to start (exit 78)
+└─ Fault                   our bug, logged by code and place, never by message
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ NAME_MAXIMUM = 96
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
-class UnsafeName(ValueError):
+class UnsafeName(ValueError):  # noqa: N818 — says what is wrong
     """A definition holds an element or type name that is no FHIR name."""
 
 

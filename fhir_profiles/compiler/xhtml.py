@@ -29,7 +29,7 @@ _PLAIN = re.compile(
 )
 
 
-class _Refused(Exception):
+class _Refused(Exception):  # noqa: N818 — never leaves this module
     """Stops the parse; carries the fault's code."""
 
 
