@@ -84,6 +84,10 @@ class DuckDbSink:
         rows = self._connection.execute("SELECT DISTINCT name FROM marks.unpublished").fetchall()
         return frozenset(str(name) for (name,) in rows)
 
+    def mark_all(self) -> None:
+        """Mark every table as not yet published: these tables take the place of others."""
+        self._connection.execute("INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[])", [sorted(self._made)])
+
     def mark_published(self, tables: frozenset[str]) -> None:
         """Forget the marks of these tables."""
         self._connection.execute(

@@ -30,40 +30,46 @@ class PostgresStore:
     transient = (psycopg.OperationalError, psycopg.InterfaceError)
 
     def __init__(self, where: PostgresConnection) -> None:
-        self._engine = PostgresEngine(where)
+        self.engine = PostgresEngine(where)
         try:
             self._enter()
         except BaseException:
-            self._engine.close()
+            self.engine.close()
             raise
-        self.state = State(self._engine)
+        self.state = State(self.engine)
 
     def round(self) -> AbstractContextManager[None]:
         """One transaction for the plan, the rows and the marks."""
-        return self._engine.transaction()
+        return self.engine.transaction()
 
     def share(self, partitions: Sequence[int]) -> Sequence[int]:
         """Hold a fair part of the partitions: give back what is too much, take what is free."""
-        row = self._engine.connection.raw.execute(WRITERS, (WRITER,)).fetchone()
+        row = self.engine.connection.raw.execute(WRITERS, (WRITER,)).fetchone()
         writers = max(1, int(row[0]) if row else 1)
         fair = -(-len(partitions) // writers)
         for partition in sorted(self._mine, reverse=True)[: max(0, len(self._mine) - fair)]:
-            self._engine.held(RELEASE, PARTITION, partition)
+            self.engine.held(RELEASE, PARTITION, partition)
             self._mine.discard(partition)
         for partition in partitions:
             if len(self._mine) >= fair:
                 break
-            if partition not in self._mine and self._engine.held(TRY, PARTITION, partition):
+            if partition not in self._mine and self.engine.held(TRY, PARTITION, partition):
                 self._mine.add(partition)
         return sorted(self._mine)
 
+    def alone(self) -> bool:
+        """Say whether no other writer has a session."""
+        row = self.engine.connection.raw.execute(WRITERS, (WRITER,)).fetchone()
+        return row == (1,)
+
     def reopen(self) -> None:
         """Begin a new session; the partitions of the old one are free for anybody."""
-        self._engine.reopen()
+        self.engine.reopen()
         self._enter()
 
     def begin(self) -> None:
-        """A crash interrupts nothing here: a transaction was committed or it was not."""
+        """Finish a rebuild that died; nothing else is ever half done here."""
+        self.state.finish_rebuild()
 
     def show(self, *, busy: bool) -> None:
         """Readers see what is committed."""
@@ -76,12 +82,12 @@ class PostgresStore:
 
     def close(self) -> None:
         """End the session, and with it every lock."""
-        self._engine.close()
+        self.engine.close()
 
     def _enter(self) -> None:
         """Take a writer's number, so that the others count this one."""
         self._mine: set[int] = set()
-        self.sink = PostgresSink(self._engine)
+        self.sink = PostgresSink(self.engine)
         for number in range(MOST_WRITERS):
-            if self._engine.held(TRY, WRITER, number):
+            if self.engine.held(TRY, WRITER, number):
                 return

@@ -15,6 +15,9 @@ from streaming.broker import Consumer
 from streaming.database import Database, Engine
 from streaming.sqlite import SqliteEngine
 
+REBUILDING = "rebuilding"
+"""The note that stands while all rows are computed anew."""
+
 MOVE = "UPDATE stored_offset SET position = ? WHERE partition = ? AND log = ? AND position = ?"
 BEGIN = "INSERT INTO stored_offset (partition, log, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 ADD = """
@@ -128,6 +131,13 @@ class State:
         self.mark_dirty({(finess, alias) for finess, alias in execute(EVERYBODY)})
         execute("INSERT INTO dirty_year (finess, year) SELECT DISTINCT finess, year FROM exit WHERE true"
                 " ON CONFLICT DO NOTHING")  # fmt: skip
+
+    def finish_rebuild(self) -> None:
+        """After a rebuild that died: compute everybody anew into the tables that are there."""
+        if self.noted(REBUILDING) is not None:
+            with self.transaction():
+                self.mark_everybody()
+                self.note(REBUILDING, None)
 
     def dirty(self, limit: int) -> dict[str, Sequence[str]]:
         """Return up to `limit` marked aliases by FINESS, also hospitals with no more than a marked year.

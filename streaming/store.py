@@ -102,7 +102,8 @@ class EmbeddedStore:
         """Files stay open: a full disk or a lock passes."""
 
     def begin(self) -> None:
-        """Publish what was committed and not yet published."""
+        """Finish a rebuild that died, and publish what was committed and not yet published."""
+        self.state.finish_rebuild()
         self._note_rows()
         if not self._lake.exists or self.sink.unpublished():
             self._lake.publish(self.sink)
