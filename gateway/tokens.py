@@ -7,8 +7,8 @@ keyed hashes that any worker checks without a store. Every failure gives the sam
 from __future__ import annotations
 
 import base64
-import hmac
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import Callable
@@ -113,7 +113,7 @@ class Tokens:
     def read(self, token: str) -> Granted | None:
         """Return what a token grants, None when it is none of ours or too old."""
         shape = TOKEN.fullmatch(token)
-        if shape is None or not hmac.compare_digest(_text(self._digest(shape[1].encode())), shape[2]):
+        if shape is None or not secrets.compare_digest(_text(self._digest(shape[1].encode())), shape[2]):
             return None
         said = orjson.loads(base64.urlsafe_b64decode(shape[1] + "=" * (-len(shape[1]) % 4)))
         return Granted(said["c"], frozenset(said["s"])) if said["e"] > self._now() else None

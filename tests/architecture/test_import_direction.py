@@ -14,6 +14,7 @@ KEYED_HASHING = {"transformers/deidentify/keys.py", "transformers/deidentify/pse
 CONTENT_DIGESTS = {
     # digests of packaged definitions and of generated code: nothing sent by a hospital passes there
     "fhir_profiles/package.py",
+    "fhir_profiles/compiler/profiles.py",
     "fhir_profiles/compiler/cache.py",
 }
 
