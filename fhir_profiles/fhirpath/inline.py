@@ -153,15 +153,12 @@ class Inliner:
 
     def _equals_text(self, ways: list[Way], text: str) -> Truth:
         """Compare; where a choice element leads to the value over several types, only one of them is there."""
-        if len(ways) > 1 and any(way.loops for way in ways):
-            raise NotInline
-        found = EMPTY
-        for way in ways:
-            one = leaves.equals_text(leaf([way], TEXTS, self.paths), text)
-            found = Truth(
-                joined("or", found.true, one.true), joined("or", found.false, one.false), found.cost + one.cost
-            )
-        return found
+        if len(ways) > 1:
+            return leaves.equals_text_on_ways(ways, text, self.paths)
+        if ways and ways[0].last is not None and not any(kind in PRIMITIVES for _, kind in ways[0].last.options):
+            there, cost = self._reached(ways[0])
+            return Truth("False", there, cost)  # an element is no text
+        return leaves.equals_text(leaf(ways, TEXTS, self.paths), text) if ways else EMPTY
 
     def _exists(self, ways: list[Way]) -> Truth:
         sources, costs = [], 0

@@ -78,6 +78,23 @@ def equals_text(found: Leaf, text: str) -> Truth:
     return Truth(true, joined("and", *found.head, f"fp.unlike({values}, {text})"), found.cost + 4)
 
 
+def equals_text_on_ways(ways: Sequence[Way], text: str, paths: Paths) -> Truth:
+    """Return that the one item that several ways lead to is a string; what is no string differs from every text."""
+    lists = []
+    for way in ways:
+        if way.last is None or way.last.many or way.last.is_choice:
+            raise NotInline
+        head, loops = split(way)
+        key, kind = way.last.options[0]
+        if kind not in TEXTS and kind in PRIMITIVES:
+            raise NotInline
+        value = f"{way.item}.get({quoted(key)})" if kind in TEXTS else "None"
+        listed = f"[{value} {loops or 'for _ in (0,)'} if {paths.present(way)}]"
+        lists.append(f"*({listed} if {joined('and', *head)} else ())" if head else f"*{listed}")
+    values = f"[{', '.join(lists)}]"
+    return Truth(f"({values} == [{text}])", f"fp.unlike({values}, {text})", 20 * len(ways))
+
+
 def in_texts(found: Leaf, texts: str) -> Truth:
     """Return that a string is one of the constant set `texts`."""
     no_loop(found)

@@ -87,6 +87,11 @@ def unlike(values: list[Any], text: str) -> bool:
     return bool(values) and values != [text]
 
 
+def those(element: dict[str, Any], keys: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the objects that an element has under some keys."""
+    return [value for key, value in element.items() if key in keys and type(value) is dict]
+
+
 def all_differ(values: list[str]) -> bool:
     """Say whether no text is there twice."""
     return len(set(values)) == len(values)

@@ -14,6 +14,11 @@ from fhir_profiles.fhirpath.translate import Constant, quoted, type_specifier
 from fhir_profiles.fhirpath.types import PRIMITIVES, Child, Types, is_a
 
 MOST_OPTIONS = 64
+# What stands in the `_` sibling of a primitive.
+PRIMITIVE_CHILDREN = {
+    "id": Child(many=False, options=(("id", "string"),)),
+    "extension": Child(many=True, options=(("extension", "Extension"),)),
+}
 
 
 class NotInline(Exception):  # noqa: N818 — not an error: the general translation takes over
@@ -85,11 +90,33 @@ class Paths:
     def _step(self, ways: list[Way], name: str, *, own: bool) -> list[Way]:
         found = []
         for one in ways:
+            if one.last is not None and one.last.is_choice and not one.last.many:
+                found += self._through(one, one.last, name)
+                continue
             for way in self.enter(one):
                 child = self._child(way, name)
                 if child is not None:
                     key = child.options[0][0] if own and self._is_one_key(child) else way.key
                     found.append(replace(way, last=child, key=key))
+        return found
+
+    def _through(self, way: Way, choice: Child, name: str) -> list[Way]:
+        """Take a choice element and the step beyond it: the types that have the same child go together."""
+        groups: dict[Child, list[str]] = {}
+        for key, kind in choice.options:
+            if kind in PRIMITIVES:
+                child, place = PRIMITIVE_CHILDREN.get(name), f"_{key}"
+            else:
+                child, place = self._child(replace(way, type=kind, last=None), name), key
+            if child is not None:
+                groups.setdefault(child, []).append(place)
+        found = []
+        for child, keys in groups.items():
+            self.counter += 1
+            variable = f"w{self.counter}"
+            source = f"fp.those({way.item}, {self.constant(frozenset(keys))})"
+            looped = way.with_clause(f"for {variable} in {source}")
+            found.append(replace(looped, item=variable, loops=True, last=child))
         return found
 
     def _child(self, way: Way, name: str) -> Child | None:
