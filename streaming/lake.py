@@ -18,6 +18,7 @@ import duckdb
 from streaming.sink import Exporting
 
 DATABASE = "snds.duckdb"
+REFERENCE = "reference"
 KEPT_S = 600.0
 MIN_PAUSE_S = 1.0
 PAUSE_RATIO = 10.0
@@ -58,6 +59,7 @@ class Lake:
             else:
                 sink.export(table, path)
                 _sync(path)
+        tables = (*tables, *self._add_reference(building))
         _sync(building)
         building.rename(target)
         _sync(target.parent)
@@ -72,6 +74,15 @@ class Lake:
         for version, following in pairwise(versions):
             if time.time() - following.stat().st_mtime > keep_s:
                 shutil.rmtree(version)
+
+    def _add_reference(self, building: Path) -> list[str]:
+        """Put the operator's reference tables beside the rows (`IR_PHA_R`); return their names."""
+        names = []
+        for file in sorted((self._folder.parent / REFERENCE).glob("*.parquet")):
+            shutil.copyfile(file, building / file.name)
+            _sync(building / file.name)
+            names.append(file.stem)
+        return names
 
     def _show(self, tables: Iterable[str], target: Path) -> None:
         temporary = self._folder / ".building.duckdb"

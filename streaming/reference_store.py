@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from fhir_profiles.errors import Misconfigured
 from transformers.deidentify.pseudonyms import text_version
 from transformers.snds.reference import Reference
 from transformers.snds.reference_tables import KINDS, Kind, Table, read_table, reference, written
 
 FOLDER = "reference"
+PUBLISHED = {"ir-pha-r": ("IR_PHA_R", {"PHA_CIP_C13": "BIGINT", "PHA_PRS_IDE": "INTEGER"})}
 LARGEST_BYTES = 256 * 1024 * 1024
 
 
@@ -46,6 +49,8 @@ def load(data_dir: Path, name: str, source: Path) -> Table:
         file.flush()
         os.fsync(file.fileno())
     building.replace(folder / f"{name}.csv")
+    if name in PUBLISHED:
+        _publish(folder, name)
     return table
 
 
@@ -74,6 +79,19 @@ def read_reference(data_dir: Path) -> Reference:
             )
         tables.append(one.table)
     return reference(tables)
+
+
+def _publish(folder: Path, name: str) -> None:
+    """Write a table that analysts join with as Parquet, in its official types; the next publication shows it."""
+    table, types = PUBLISHED[name]
+    building, source = folder / f".{table}.parquet", str(folder / f"{name}.csv").replace("'", "''")
+    columns = {column: types.get(column, "VARCHAR") for column in KINDS[name].header}
+    with duckdb.connect() as memory:
+        memory.execute(
+            f"COPY (SELECT * FROM read_csv('{source}', delim=';', header=true, columns={columns}))"  # noqa: S608
+            f" TO '{str(building).replace(chr(39), chr(39) * 2)}' (FORMAT parquet)"
+        )
+    building.replace(folder / f"{table}.parquet")
 
 
 def _text(path: Path) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from fhir_profiles.errors import Misconfigured
 from streaming.reference_store import held, load, read_reference
+from tests.support.small_lake import publish, reading, stay, stays
 from transformers.snds.reference import NO_REFERENCE
 from transformers.snds.reference_tables import KINDS
 
@@ -61,3 +62,19 @@ def test_the_same_content_has_the_same_digest_whatever_its_form(tmp_path: Path) 
         digests.append(next(one.digest for one in held(tmp_path) if one.kind.name == "ccam"))
 
     assert digests[0] == digests[1] != ""
+
+
+def test_the_drug_table_is_published_beside_the_rows_in_its_official_types(tmp_path: Path) -> None:
+    source = tmp_path / "ir_pha_r.csv"
+    source.write_text(
+        "PHA_CIP_C13;PHA_ATC_CLA;PHA_PRS_IDE;PHA_NOM_COURT\n3400930000120;B01AC06;3000012;X 5 MG, 30 CP\n"
+    )
+    load(tmp_path, "ir-pha-r", source)
+    publish(tmp_path, stays(stay(1)))
+
+    with reading(tmp_path) as lake:
+        rows = lake.execute("SELECT PHA_CIP_C13, PHA_ATC_CLA, PHA_PRS_IDE, PHA_ATC_LIB FROM IR_PHA_R").fetchall()
+        types = lake.execute("SELECT typeof(PHA_CIP_C13), typeof(PHA_PRS_IDE) FROM IR_PHA_R").fetchall()
+
+    assert rows == [(3400930000120, "B01AC06", 3000012, None)]
+    assert types == [("BIGINT", "INTEGER")]
