@@ -106,7 +106,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A StructureDefinition with its snapshot."""
+    """A StructureDefinition with its snapshot; `ignored` names the lines that its snapshot could not take."""
 
     url: str
     version: str
@@ -117,6 +117,7 @@ class Structure:
     base: str | None
     contexts: tuple[tuple[str, str], ...]
     elements: tuple[Element, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def is_profile(self) -> bool:
@@ -136,6 +137,7 @@ def structure(resource: Json) -> Structure:
         base=resource.get("baseDefinition"),
         contexts=tuple((one["type"], one["expression"]) for one in resource.get("context", ())),
         elements=tuple(element(one) for one in resource["snapshot"]["element"]),
+        ignored=tuple(resource["snapshot"].get("ignored", ())),
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -24,6 +25,20 @@ from fhir_profiles.errors import Misconfigured
 Json = Mapping[str, Any]
 
 KINDS = ("StructureDefinition", "ValueSet", "CodeSystem")
+ABOUT = "package.json"
+# Published package names → the ids of the manifest (with `-version` where the product carries several).
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "hl7.fhir.r4.core": "r4",
+        "hl7.fhir.fr.core": "fr-core-",
+        "hl7.terminology.r4": "fr-terminologies",
+        "hl7.fhir.uv.extensions.r4": "fr-terminologies",
+        "ans.fr.terminologies": "fr-terminologies",
+        "ans.fhir.fr.eds": "eds-",
+        "ans.fhir.fr.annuaire": "annuaire-",
+        "aphp.fhir.fr.edsh": "edsh-",
+    }
+)
 MAXIMUM_FILE_BYTES = 64 * 1024 * 1024
 MAXIMUM_PACKAGE_BYTES = 512 * 1024 * 1024
 MAXIMUM_MEMBERS = 50_000
@@ -112,17 +127,41 @@ def _from_path(path: Path) -> Package:
     else:
         raise Misconfigured("definitions-not-found", path.name)
     resources: list[Json] = []
-    checksum = 0
-    total = 0
+    about: Json = {}
+    checksum = total = 0
     for name, content in contents:
         total += len(content)
         if total > MAXIMUM_PACKAGE_BYTES:
             raise Misconfigured("definitions-too-large", path.name)
         checksum = zlib.crc32(content, checksum)
-        resources.extend(_conformance(name, content, alone=path.is_file() and path.suffix == ".json"))
+        if name == ABOUT:
+            about = _about(path.name, content)
+        else:
+            resources.extend(_conformance(name, content, alone=path.is_file() and path.suffix == ".json"))
     if not resources:
         raise Misconfigured("definitions-empty", f"{path.name}: no StructureDefinition, ValueSet or CodeSystem")
-    return Package(path.name, f"{checksum:08x}-{total:x}", tuple(resources))
+    return Package(path.name, f"{checksum:08x}-{total:x}", tuple(resources), required(about))
+
+
+def _about(name: str, content: bytes) -> Json:
+    """Read `package.json`: who the package is, and what it depends on."""
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise Misconfigured("definitions-not-json", f"{name}: {ABOUT}") from None
+    return found if isinstance(found, dict) else {}
+
+
+def required(about: Json) -> tuple[str, ...]:
+    """Return the packages of the product that a package depends on; what it names besides is looked up by url."""
+    listed = about.get("dependencies")
+    found: list[str] = []
+    for name, version in (listed if isinstance(listed, dict) else {}).items():
+        for one in manifest().values():
+            family = FAMILIES.get(str(name))
+            if family is not None and one.id.startswith(family) and (one.version == version or family == one.id):
+                found.append(one.id)
+    return closure(found)
 
 
 def _read(path: Path) -> bytes:

@@ -13,7 +13,10 @@ Find = Callable[[str], "Json | None"]
 
 
 def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json:
-    """Return the definition with a snapshot: its own, or one made from its base. Raises ValueError."""
+    """Return the definition with a snapshot: its own, or one made from its base. Raises ValueError.
+
+    Lines about elements that the base has not are left out and named in `snapshot.ignored`.
+    """
     if raw.get("snapshot", {}).get("element"):
         return raw
     url = str(raw["url"])
@@ -25,9 +28,36 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
     complete = with_snapshot(base, find, above=(*above, url))
     elements = [dict(one) for one in complete["snapshot"]["element"]]
     root = str(raw["type"]).rpartition("/")[2]
-    for change in raw["differential"]["element"]:
-        _apply(elements, change, find=find, root=root)
-    return {**raw, "snapshot": {"element": elements}}
+    ignored = list(complete["snapshot"].get("ignored", ()))
+    for change in _in_order(raw["differential"]["element"], elements):
+        try:
+            _apply(elements, change, find=find, root=root)
+        except _NoSuchElement as missing:
+            ignored.append(str(missing))
+    return {**raw, "snapshot": {"element": elements, "ignored": ignored}}
+
+
+class _NoSuchElement(ValueError):
+    """A differential names an element that the base has not."""
+
+
+def _in_order(changes: list[Json], elements: list[dict[str, Any]]) -> list[Json]:
+    """Return the lines of a differential with ids; one that only repeats the path of a slice continues it."""
+    found: list[Json] = []
+    slices: dict[str, str] = {}
+    for change in changes:
+        identity = change.get("id")
+        if identity is None:
+            path = str(change["path"])
+            owner = next((one for one in sorted(slices, key=len, reverse=True) if path.startswith(f"{one}.")), None)
+            identity = slices[owner] + path[len(owner) :] if owner else path
+            if "sliceName" in change:
+                identity = f"{identity}:{change['sliceName']}"
+                slices[path] = identity
+            elif path in slices:
+                del slices[path]
+        found.append({**change, "id": identity})
+    return found
 
 
 def _apply(elements: list[dict[str, Any]], change: Json, *, find: Find, root: str) -> None:
@@ -61,18 +91,19 @@ def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: st
     above = _position(elements, parent)
     if above is None:
         above = _make(elements, parent, find=find, root=root)
-    _unfold(elements, above, find=find)
-    found = _position(elements, identity)
+    found = _choice(elements, parent, last)
+    if found is None and _end(elements, parent, children_only=True) == above + 1:
+        _unfold(elements, above, last, find=find)
+        found = _position(elements, identity)
+        found = _choice(elements, parent, last) if found is None else found
     if found is None:
-        found = _choice(elements, parent, last)
-    if found is None:
-        raise ValueError(f"{identity}: {last} is not an element of {parent}")
+        raise _NoSuchElement(f"{identity}: {last} is not an element of {parent}")
     return found
 
 
 def _choice(elements: list[dict[str, Any]], parent: str, last: str) -> int | None:
-    """Find `value[x]` where a differential says `valueQuantity`: make its slice."""
-    for index, one in enumerate(elements):
+    """Find `value[x]` where a differential says `valueQuantity`: its slice, made where it is not there yet."""
+    for one in list(elements):
         identity = str(one.get("id", one.get("path")))
         if identity.startswith(f"{parent}.") and identity.endswith("[x]"):
             stem = identity[len(parent) + 1 : -3]
@@ -80,20 +111,25 @@ def _choice(elements: list[dict[str, Any]], parent: str, last: str) -> int | Non
                 wanted = last[len(stem) :].lower()
                 types = [kind for kind in one.get("type", ()) if kind["code"].lower() == wanted]
                 if types:
+                    existing = _position(elements, f"{identity}:{last}")
+                    if existing is not None:
+                        return existing
                     copied = {key: value for key, value in one.items() if key not in ("id", "path", "slicing")}
                     copied |= {"id": f"{identity}:{last}", "sliceName": last, "type": types}
                     end = _end(elements, identity)
                     elements.insert(end, copied)
                     return end
-                del index
     return None
 
 
-def _unfold(elements: list[dict[str, Any]], position: int, *, find: Find) -> None:
-    """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it."""
+def _unfold(elements: list[dict[str, Any]], position: int, wanted: str, *, find: Find) -> None:
+    """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it.
+
+    Of the types of a choice, the first one that has the wanted child is meant.
+    """
     owner = elements[position]
     identity = str(owner.get("id", owner.get("path")))
-    source, prefix = _children_source(elements, owner, identity, find)
+    source, prefix = _children_source(elements, owner, identity, wanted, find)
     end = _end(elements, identity)
     copies = []
     for one in source:
@@ -106,7 +142,9 @@ def _unfold(elements: list[dict[str, Any]], position: int, *, find: Find) -> Non
     elements[end:end] = copies
 
 
-def _children_source(elements: list[dict[str, Any]], owner: Json, identity: str, find: Find) -> tuple[list[Json], str]:
+def _children_source(
+    elements: list[dict[str, Any]], owner: Json, identity: str, wanted: str, find: Find
+) -> tuple[list[Json], str]:
     head, _, last = identity.rpartition(".")
     unsliced = f"{head}.{last.partition(':')[0]}" if head else last.partition(":")[0]
     if (
@@ -118,15 +156,27 @@ def _children_source(elements: list[dict[str, Any]], owner: Json, identity: str,
     if reference:
         return list(elements), str(reference).partition("#")[2]
     types: list[Json] = owner.get("type") or []
-    if len(types) != 1:
-        raise ValueError(f"{identity}: children of an element with {len(types)} types")
-    wanted = (types[0].get("profile") or [f"http://hl7.org/fhir/StructureDefinition/{types[0]['code']}"])[0]
-    base = find(wanted) or find(f"http://hl7.org/fhir/StructureDefinition/{types[0]['code']}")
-    if base is None:
-        raise ValueError(f"{identity}: type {wanted} is not loaded")
-    complete = with_snapshot(base, find)
-    listed = list(complete["snapshot"]["element"])
-    return listed, str(listed[0].get("id", listed[0].get("path")))
+    name = wanted.partition(":")[0]
+    for kind in types:
+        listed = _of_type(kind, find)
+        prefix = str(listed[0].get("id", listed[0].get("path"))) if listed else ""
+        if len(types) == 1 or any(_is_child(one, prefix, name) for one in listed):
+            if not listed:
+                break
+            return listed, prefix
+    raise _NoSuchElement(f"{identity}: none of its types has {wanted}")
+
+
+def _is_child(element: Json, prefix: str, name: str) -> bool:
+    path = str(element.get("id", element.get("path")))
+    return path == f"{prefix}.{name}" or (path.endswith("[x]") and f"{prefix}.{name}".startswith(path[:-3]))
+
+
+def _of_type(kind: Json, find: Find) -> list[Json]:
+    """Return the lines of a type, or of the profile of it."""
+    core = f"http://hl7.org/fhir/StructureDefinition/{kind['code']}"
+    base = find((kind.get("profile") or [core])[0]) or find(core)
+    return list(with_snapshot(base, find)["snapshot"]["element"]) if base is not None else []
 
 
 def _end(elements: list[dict[str, Any]], identity: str, *, children_only: bool = False) -> int:

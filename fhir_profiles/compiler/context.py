@@ -46,6 +46,10 @@ class Checks(Protocol):
         """Return the key of a loaded StructureDefinition."""
         ...
 
+    def type_of(self, key: str) -> str:
+        """Return the type that a loaded profile constrains."""
+        ...
+
 
 class NoChecks:
     """Knows no type, profile or extension: for expressions that are evaluated by themselves."""
@@ -65,6 +69,10 @@ class NoChecks:
     def resolve(self, _canonical: str) -> str | None:
         """Know no profile."""
         return None
+
+    def type_of(self, _key: str) -> str:
+        """Know no type."""
+        return "Resource"
 
 
 def nothing_resolves(_reference: str) -> dict[str, Any] | None:

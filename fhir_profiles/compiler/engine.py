@@ -71,6 +71,10 @@ class Engine:
         """Return the key of a loaded StructureDefinition."""
         return self._index.keys.get(canonical)
 
+    def type_of(self, key: str) -> str:
+        """Return the type that a profile constrains."""
+        return self._index.types[key]
+
     def expansion(self, target: str) -> Expansion:
         """Return the codes of a value set, named as links name it: package and canonical."""
         found = self._expansions.get(target)

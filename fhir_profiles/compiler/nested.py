@@ -99,9 +99,14 @@ def _wrong_target(types: frozenset[str]) -> Finding:
     return Finding("reference-target-type", params={"types": ", ".join(sorted(types))})
 
 
+def of_profile_type(resource: dict[str, Any], x: CheckContext, key: str) -> bool:
+    """Say whether a resource is of the type that a profile constrains."""
+    return x.checks.type_of(key) in (resource["resourceType"], "Resource", "DomainResource")
+
+
 def conforms(value: object, x: CheckContext, key: str) -> bool:
     """Say whether a value breaks no rule of a profile: tells slices and targets apart. Remembers resources."""
-    if type(value) is not dict:
+    if type(value) is not dict or ("resourceType" in value and not of_profile_type(value, x, key)):
         return False
     known = (id(value), key)
     if known not in x.judged:

@@ -19,7 +19,7 @@ from fhir_profiles.compiler.slicing import Test
 from fhir_profiles.compiler.tree import Trees
 from fhir_profiles.compiler.works import Child, Key, Piece, Pieces, Planner, Work
 from fhir_profiles.compiler.writer import Writer, safe_name
-from fhir_profiles.model import Structure, short_type
+from fhir_profiles.model import Structure, Value, short_type
 
 EXPECTED_MAXIMUM = 300
 
@@ -33,7 +33,7 @@ def write_profile(writer: Writer, definition: Definition, library: Library) -> s
         raise ValueError(f"{definition.key}: not loaded")
     planner = Planner(trees, defects_of(structure.url, structure.version))
     work = planner.root(node)
-    writer.not_checked += planner.not_checked
+    writer.not_checked += [(line.partition(":")[0], line) for line in structure.ignored] + planner.not_checked
     writer.rebound |= planner.rebound
     return _ProfileCode(writer, structure, library, definition.package).entry(work)
 
@@ -88,6 +88,8 @@ class _ProfileCode:
         if work.code in CHECKS:
             self._primitive(work, variable, at)
             return
+        if work.least is not None or work.most is not None:
+            write(f"e = in_range(e, {variable}, {at}, {self._limit(work.least)}, {self._limit(work.most)})")
         for call in self._calls(work, variable):
             write(f"r = {call}")
             with write.block("if r is not None:"):
@@ -127,14 +129,15 @@ class _ProfileCode:
             with write.block(f"if type({variable}) is str and len({variable}) > {int(work.max_length)}:"):
                 write(f"e = too_long(e, {at}, {int(work.max_length)})")
         if work.least is not None or work.most is not None:
-            least = write.constant(work.least.json if work.least else None)
-            most = write.constant(work.most.json if work.most else None)
-            write(f"e = in_range(e, {variable}, {at}, {least}, {most})")
+            write(f"e = in_range(e, {variable}, {at}, {self._limit(work.least)}, {self._limit(work.most)})")
         if work.constraints:
             owner = replace(work.element, constraints=work.constraints)
             emit_constraints(
                 write, owner, self.structure, node=variable, raise_up=f"up(e, r, {at})", type_code=work.code
             )
+
+    def _limit(self, value: Value | None) -> str:
+        return self.write.constant(value.json if value is not None else None)
 
     def _child(self, child: Child) -> None:
         if child.maximum == 0:

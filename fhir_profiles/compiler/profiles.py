@@ -22,6 +22,7 @@ from fhir_profiles.compiler.french import french_profile
 from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
 from fhir_profiles.compiler.modules import Compiled, Modules
+from fhir_profiles.errors import Misconfigured
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
 from fhir_profiles.package import closure, from_paths, manifest, packaged
@@ -118,6 +119,15 @@ class Profiles:
         """Return every rule of the loaded definitions that is not checked: type or profile, rule, reason."""
         return tuple(self._engine.not_checked())
 
+    def check_definitions(self, packages: Sequence[str]) -> None:
+        """Compile the profiles of some packages: what is wrong with one is told now. Raises Misconfigured."""
+        for key, package in self._index.scopes.items():
+            if package in packages and key in self._index.profiles:
+                try:
+                    self._engine.profile_check(key)
+                except Misconfigured as error:
+                    raise Misconfigured(error.code, f"{package}: {error.detail}") from None
+
     def prepare(self) -> None:
         """Compile or read everything now: for a process that others are forked from."""
         self._engine.load_all()
@@ -154,10 +164,14 @@ def load_profiles(
         return Library([packaged(one) for one in ids] + list(added))
 
     if cache_dir is None:
-        return Profiles(index_of(library()), Compiled(library()), digest=digest, packages=labels)
+        profiles = Profiles(index_of(library()), Compiled(library()), digest=digest, packages=labels)
+        profiles.check_definitions([one.id for one in added])
+        return profiles
     folder = private_folder(cache_dir, f"{digest} {compiler_digest()} {sys.version}")
     cached = Cached(folder, lambda: Compiled(library()))
-    return Profiles(cached.index(lambda: index_of(library())), cached, digest=digest, packages=labels)
+    profiles = Profiles(cached.index(lambda: index_of(library())), cached, digest=digest, packages=labels)
+    profiles.check_definitions([one.id for one in added])
+    return profiles
 
 
 @cache

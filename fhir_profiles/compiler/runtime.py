@@ -7,14 +7,17 @@ names only, never a string, identifier or date (DESIGN §3).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from fhir_profiles.compiler.findings import Finding, Findings, add
 from fhir_profiles.compiler.hints import hint_for
 from fhir_profiles.compiler.primitives import CHECKS, JSON_TYPES
 from fhir_profiles.compiler.xhtml import xhtml_fault
+from fhir_profiles.fhirpath.quantities import Quantity, common
 from fhir_profiles.issues import Severity
 
+NUMBERS = (int, float)
 QUOTABLE = frozenset({"code", "uri", "url", "canonical", "oid", "uuid"})
 
 
@@ -126,15 +129,37 @@ def invariant(found: Findings | None, key: str, severity: Severity, expression: 
 
 
 def in_range(found: Findings | None, value: Any, step: str, least: Any, most: Any) -> Findings | None:  # noqa: ANN401
-    """Check minValue and maxValue of an integer, decimal or date."""
-    try:
-        if least is not None and value < least:
-            return add(found, Finding("below-minimum", step, {"minimum": str(least)}))
-        if most is not None and value > most:
-            return add(found, Finding("above-maximum", step, {"maximum": str(most)}))
-    except TypeError:
-        return found  # another JSON type: reported as such
+    """Check minValue and maxValue of a number, a date or a quantity; what cannot be compared is left alone."""
+    if least is not None and _order(value, least) == -1:
+        return add(found, Finding("below-minimum", step, {"minimum": _shown(least)}))
+    if most is not None and _order(value, most) == 1:
+        return add(found, Finding("above-maximum", step, {"maximum": _shown(most)}))
     return found
+
+
+def _order(value: Any, limit: Any) -> int | None:  # noqa: ANN401 — any JSON values
+    """Return -1, 0 or 1; None when the two cannot be compared (another JSON type, another kind of unit)."""
+    if type(value) is dict and type(limit) is dict:
+        return _quantities(value, limit)
+    if isinstance(value, str) and isinstance(limit, str):
+        size = min(len(value), len(limit))
+        value, limit = value[:size], limit[:size]
+    elif not (type(value) in NUMBERS and type(limit) in NUMBERS):
+        return None
+    return int(value > limit) - int(value < limit)
+
+
+def _quantities(value: Mapping[str, Any], limit: Mapping[str, Any]) -> int | None:
+    numbers = value.get("value"), limit.get("value")
+    if any(type(one) not in NUMBERS for one in numbers) or value.get("system") != limit.get("system"):
+        return None
+    one, other = (Quantity(Decimal(str(n)), str(of.get("code"))) for n, of in zip(numbers, (value, limit), strict=True))
+    both = common(one, other)
+    return None if both is None else int(both[0] > both[1]) - int(both[0] < both[1])
+
+
+def _shown(limit: Any) -> str:  # noqa: ANN401 — any JSON value
+    return f"{limit.get('value')} {limit.get('code', '')}".strip() if type(limit) is dict else str(limit)
 
 
 def too_long(found: Findings | None, step: str, maximum: int) -> Findings:
