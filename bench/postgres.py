@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from bench.table_writer import FINESS, Pseudonyms, events
@@ -21,12 +19,12 @@ from transformers.contract import Contract
 EVENTS = 1000
 
 
-def measure(folder: Path, count: int) -> dict[str, Any]:
+def measure(count: int) -> dict[str, Any]:
     """Apply everything from a log in memory; the time is that of the writer and the database together."""
     log = MemoryLog()
     log.append(events(count), Counts(FINESS))
     contract = Contract(finess=FINESS, name="CHU FICTIF")
-    with running_postgres(folder / "server") as server:
+    with running_postgres() as server:
         writer = TableWriter(
             PostgresStore(server.create("bench")),
             consumer=log,
@@ -52,5 +50,4 @@ if __name__ == "__main__":
     if reason := missing():
         print(json.dumps({"not_measured": reason}))
         sys.exit(0)
-    with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)))
+    print(json.dumps(measure(int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)))

@@ -10,6 +10,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,19 +40,19 @@ def missing() -> str | None:
 
 
 class PostgresServer:
-    """One cluster with its data in `folder`, reachable on loopback only, as its owner `postgres`."""
+    """One cluster in a temporary folder, reachable on loopback only, as its owner `postgres`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         programs = _programs()
         assert programs is not None, missing()
         self._programs = programs
+        # not in pytest's own folder: that one is closed to the unprivileged user
+        folder = Path(tempfile.mkdtemp(prefix="snds-postgres-"))
         self.folder = folder
         self.port = free_port()
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        folder.mkdir(parents=True)
         if os.getuid() == 0:
-            _let_through(folder)
             os.chown(folder, *_owner())
         self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--locale=C", "-E", "UTF8")
 
@@ -108,6 +109,10 @@ class PostgresServer:
             except subprocess.TimeoutExpired:
                 self.kill()
 
+    def remove(self) -> None:
+        """Forget its data."""
+        shutil.rmtree(self.folder)
+
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._programs / program), *arguments],
@@ -132,19 +137,13 @@ def _as_unprivileged() -> dict[str, object]:
     return {"user": user, "group": group, "extra_groups": []}
 
 
-def _let_through(folder: Path) -> None:
-    """Temporary folders of root are closed to others: let the server reach its own, and nothing be listed."""
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-
-
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[PostgresServer]:
+def running_postgres() -> Iterator[PostgresServer]:
     """Run a server for the length of the block."""
-    server = PostgresServer(folder)
+    server = PostgresServer()
     try:
         server.start()
         yield server
     finally:
         server.stop()
+        server.remove()

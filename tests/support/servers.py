@@ -33,11 +33,11 @@ def kafka(broker: kafka_broker.KafkaBroker) -> KafkaConnection:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres_server.PostgresServer]:
+def server() -> Iterator[postgres_server.PostgresServer]:
     """A running database server that no test may harm."""
     if reason := postgres_server.missing():
         pytest.skip(f"no real PostgreSQL here: {reason}")
-    with postgres_server.running_postgres(tmp_path_factory.mktemp("postgres") / "server") as running:
+    with postgres_server.running_postgres() as running:
         yield running
 
 
