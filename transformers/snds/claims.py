@@ -6,13 +6,22 @@ Pure. A Claim that is no PMSI summary is ignored; one whose visit cannot be told
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from transformers.snds.acts import Act, claimed_acts
 from transformers.snds.codes import Reading, cim10, role
-from transformers.snds.elements import Json, codes, codings, extension_value, extensions, version_order
+from transformers.snds.elements import (
+    RESOURCE,
+    Json,
+    codes,
+    codings,
+    extension_value,
+    extensions,
+    referred,
+    version_order,
+)
 from transformers.snds.instants import Moment, moment
 from transformers.snds.view import Staged
 from transformers.snds.visits import EMERGENCY, INPATIENT, Visit, Visits
@@ -73,11 +82,13 @@ class Summary:
 
 def summaries(resources: Iterable[Staged]) -> list[Summary]:
     """Return the PMSI summaries among the resources, latest version first."""
-    found = [summary for one in resources if one.type == "Claim" for summary in _summary(one)]
+    listed = list(resources)
+    conditions = {one.key: one.resource for one in listed if one.type == "Condition"}
+    found = [summary for one in listed if one.type == "Claim" for summary in _summary(one, conditions)]
     return sorted(found, key=lambda summary: version_order(summary.staged), reverse=True)
 
 
-def _summary(one: Staged) -> Iterator[Summary]:
+def _summary(one: Staged, conditions: Mapping[str, Json]) -> Iterator[Summary]:
     claim = one.resource
     field = next((FIELDS[code] for code in codes(claim.get("type")) if code in FIELDS), None)
     if field is None or claim.get("status") != "active":
@@ -92,7 +103,7 @@ def _summary(one: Staged) -> Iterator[Summary]:
         rank=rank or LAST_RANK,
         start=moment(period.get("start")),
         end=moment(period.get("end")),
-        diagnoses=tuple(_diagnoses(claim)),
+        diagnoses=tuple(_diagnoses(claim, conditions)),
         acts=acts,
         refused_acts=refused,
         modes=_modes(claim),
@@ -100,12 +111,13 @@ def _summary(one: Staged) -> Iterator[Summary]:
     )
 
 
-def _diagnoses(claim: Json) -> Iterator[ClaimedDiagnosis]:
+def _diagnoses(claim: Json, conditions: Mapping[str, Json]) -> Iterator[ClaimedDiagnosis]:
     for number, one in enumerate(claim.get("diagnosis", ()), 1):
         said = role(one.get("type"))
         if said.code is None:
             continue
-        reading = cim10(one.get("diagnosisCodeableConcept"))
+        named = conditions.get(referred(one.get("diagnosisReference"), RESOURCE) or "", {})
+        reading = cim10(one.get("diagnosisCodeableConcept") or named.get("code"))
         wrong = said.wrong_system or reading.wrong_system
         yield ClaimedDiagnosis(said.code, reading, one.get("sequence") or number, wrong)
 
@@ -157,7 +169,20 @@ def attach(found: Iterable[Summary], visits: Visits) -> tuple[dict[str, list[tup
             unlinked += 1
             continue
         attached.setdefault(visit.key, []).append((summary, unit))
-    return attached, unlinked
+    return {key: _one_a_rank(listed) for key, listed in attached.items()}, unlinked
+
+
+def _one_a_rank(listed: list[tuple[Summary, str | None]]) -> list[tuple[Summary, str | None]]:
+    """Keep the latest Claim of each unit: a hospital may send a corrected one under another id."""
+    kept: list[tuple[Summary, str | None]] = []
+    ranks: set[int] = set()
+    for summary, unit in listed:
+        if summary.of_unit and summary.rank != LAST_RANK:
+            if summary.rank in ranks:
+                continue
+            ranks.add(summary.rank)
+        kept.append((summary, unit))
+    return kept
 
 
 def _by_period(summary: Summary, visits: Visits) -> Visit | None:

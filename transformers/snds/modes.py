@@ -13,6 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from transformers.snds.elements import Json, codes, codings
+from transformers.snds.reference import Layouts
 from transformers.snds.schema import packaged
 from transformers.snds.structures import NOWHERE, Site
 
@@ -76,6 +77,7 @@ class End:
     other: Site = NOWHERE
     hospital: frozenset[str] = field(default_factory=frozenset)
     sites: Collection[str] = ()
+    layouts: Layouts = field(default_factory=dict)
 
 
 def end_mode(end: End) -> Mode:
@@ -91,16 +93,16 @@ def end_mode(end: End) -> Mode:
     if told.by_type or (place is None and mode in MOVED):
         place = PLACES.get(end.other.field or "", place)
         mode = HOME if told.by_type and place == PLACES["home"] else mode
-    mode = layout(f"{end.direction}-mode", mode, end.year) or HOME
+    mode = layout(f"{end.direction}-mode", mode, end.year, layouts=end.layouts) or HOME
     place = _allowed(end.direction, mode, place, counts)
     if place is not None:
-        place = layout(f"{end.direction}-place", place, end.year) or None
+        place = layout(f"{end.direction}-place", place, end.year, layouts=end.layouts) or None
     return Mode(mode, place, wrong_system=told.wrong_system, counts=tuple(counts))
 
 
-def by_emergency(mode: Mode, year: int) -> Mode:
+def by_emergency(mode: Mode, year: int, *, layouts: Layouts) -> Mode:
     """Return the entry mode of a stay that an emergency visit of the same hospital led to."""
-    place = layout("entry-place", EMERGENCY_PLACE, year) or None
+    place = layout("entry-place", EMERGENCY_PLACE, year, layouts=layouts) or None
     if place is not None:
         return Mode(HOME, place, wrong_system=mode.wrong_system)
     return replace(mode, default=False)
@@ -128,11 +130,12 @@ def left_unseen(concept: Json | None) -> bool:
     return any(code == LEFT_UNSEEN and FR_CORE.search(system) for system, code in codings(concept))
 
 
-def layout(what: str, meaning: str, year: int) -> str:
-    """Return how a mode or place is written in an exit year; "" when that year has no code for it."""
-    for first, last, code in _layouts().get((what, meaning), ()):
-        if first <= year <= last:
-            return code
+def layout(what: str, meaning: str, year: int, *, layouts: Layouts) -> str:
+    """Return how a mode or place is written in an exit year, the operator's layouts first; "" when it has no code."""
+    for held in (layouts, _layouts()):
+        for first, last, code in held.get((what, meaning), ()):
+            if first <= year <= last:
+                return code
     return meaning
 
 
@@ -223,7 +226,7 @@ def _rules() -> Mapping[tuple[str, str, str], Rule]:
 
 
 @cache
-def _layouts() -> Mapping[tuple[str, str], tuple[tuple[int, int, str], ...]]:
+def _layouts() -> Layouts:
     found: dict[tuple[str, str], tuple[tuple[int, int, str], ...]] = {}
     for line in packaged("layout.tsv").splitlines()[1:]:
         what, meaning, first, last, code = line.split("\t")

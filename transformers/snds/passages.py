@@ -7,31 +7,34 @@ from transformers.snds.beneficiary import Beneficiary
 from transformers.snds.elements import Json, codings
 from transformers.snds.mco import geographic_finess
 from transformers.snds.modes import DEATH, MODES, PMSI, End, Mode, by_emergency, end_mode, through_emergency
+from transformers.snds.reference import Layouts
 from transformers.snds.stays import Stay
 from transformers.snds.structures import Site, Structures
 
 OWN_AND_OTHER = "V"
 
 
-def stay_modes(stay: Stay, *, person: Beneficiary, contract: Contract, structures: Structures) -> tuple[Mode, Mode]:
+def stay_modes(
+    stay: Stay, *, person: Beneficiary, contract: Contract, structures: Structures, layouts: Layouts
+) -> tuple[Mode, Mode]:
     """Return the modes of both ends of a stay."""
     hospitalization: Json = stay.visit.resource.get("hospitalization", {})
     entry = end_mode(
         End(
             "entry", stay.year, claimed(stay, "entry"), hospitalization.get("admitSource"),
             own=_own(stay, 0, contract), other=structures.site(hospitalization.get("origin")),
-            hospital=frozenset((contract.finess,)), sites=_sites(contract),
+            hospital=frozenset((contract.finess,)), sites=_sites(contract), layouts=layouts,
         )
     )  # fmt: skip
     if stay.emergency:
-        entry = by_emergency(entry, stay.year)
+        entry = by_emergency(entry, stay.year, layouts=layouts)
     if person.death is not None and stay.entry.day <= person.death <= stay.exit.day:
         return entry, Mode(DEATH, None)
     left = end_mode(
         End(
             "exit", stay.year, claimed(stay, "exit"), hospitalization.get("dischargeDisposition"),
             own=_own(stay, -1, contract), other=structures.site(hospitalization.get("destination")),
-            hospital=frozenset((contract.finess,)), sites=_sites(contract),
+            hospital=frozenset((contract.finess,)), sites=_sites(contract), layouts=layouts,
         )
     )  # fmt: skip
     return entry, left

@@ -131,7 +131,9 @@ def _numbered(course: Course, person: Beneficiary, *, judge: Judge, numbers: Rsa
     stays.sort(key=lambda stay: (stay.entry.day, stay.exit.day, stay.visit.key))
     found: dict[str, StayRow] = {}
     for stay in stays:
-        entry, left = stay_modes(stay, person=person, contract=judge.contract, structures=judge.structures)
+        entry, left = stay_modes(
+            stay, person=person, contract=judge.contract, structures=judge.structures, layouts=judge.reference.layouts
+        )
         number = numbers(stay.visit.key, stay.year)
         found[stay.visit.key] = StayRow(stay, number, entry, left, birth(stay), person, judge.contract, judge.reference)
     return found

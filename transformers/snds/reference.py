@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+Layouts = Mapping[tuple[str, str], tuple[tuple[int, int, str], ...]]
+"""(`entry-mode`, `entry-place`, `exit-mode` or `exit-place`; code until 2022) → (first year, last year, code)."""
+
 
 class Listed(NamedTuple):
     """A time during which a UCD is on the liste en sus; `content` and `unit` say what one UCD holds, where known."""
@@ -23,9 +26,9 @@ class Listed(NamedTuple):
 @dataclass(frozen=True, slots=True, repr=False)
 class Reference:
     """What was loaded. `nomenclatures` maps `cim10` and `ccam` to their codes; `geographic_codes` maps an INSEE or
-
     postal code to the PMSI geographic code; `legal_entities` maps a geographic FINESS to its legal one; `natures` and
-    `atc` map a presentation (CIP13 or UCD13) to PRS_NAT_REF and its ATC class; `expensive` is the dated liste en sus.
+    `atc` map a presentation (CIP13 or UCD13) to PRS_NAT_REF and its ATC class; `expensive` is the dated liste en sus;
+    `layouts` maps a mode or place to its codes by exit years, before the packaged `layout.tsv`.
     """
 
     nomenclatures: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Reference:
     natures: Mapping[str, int] = field(default_factory=dict)
     atc: Mapping[str, str] = field(default_factory=dict)
     expensive: Mapping[str, tuple[Listed, ...]] = field(default_factory=dict)
+    layouts: Layouts = field(default_factory=dict)
 
     def check(self, name: str) -> Callable[[str], bool] | None:
         """Return the membership test of a nomenclature, None when it was not loaded."""

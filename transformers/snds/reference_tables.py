@@ -26,6 +26,10 @@ LABELS = ("PHA_PRS_IDE", "PHA_NOM_COURT", "PHA_ATC_LIB", "PHA_ATC_C03", "PHA_ATC
 CCAM_CODE = re.compile(r"[A-Z]{4}[0-9]{3}")
 FINESS = re.compile(r"[0-9][0-9AB][0-9]{7}")
 GEOGRAPHIC = re.compile(r"[0-9][0-9ABC][0-9C][0-9]{2}")
+LAYOUT = re.compile(r"(ENTRY|EXIT)-(MODE|PLACE)")
+MODE = re.compile(r"[0-9A-Z]")
+YEAR = re.compile(r"[12][0-9]{3}")
+LAST_YEAR = 9999
 COMMUNE = re.compile(r"[0-9][0-9AB][0-9]{3}")
 
 
@@ -126,6 +130,11 @@ def reference(tables: Iterable[Table]) -> Reference:
     geography = {}
     for insee, postal, code in rows.get("pmsi-geography", ()):
         geography.update({known: code for known in (postal, insee) if known})
+    layouts: dict[tuple[str, str], tuple[tuple[int, int, str], ...]] = {}
+    for what, meaning, first, last, code in rows.get("pmsi-layout", ()):
+        one = (int(first), int(last) if last else LAST_YEAR, code)
+        name = what.lower(), meaning
+        layouts[name] = (*layouts.get(name, ()), one)
     classes = [(row[0], row[1]) for name in ("ir-pha-r", "ucd-atc") for row in rows.get(name, ())]
     return Reference(
         nomenclatures={name: frozenset(code for (code,) in rows[name]) for name in ("cim10", "ccam") if name in rows},
@@ -134,6 +143,7 @@ def reference(tables: Iterable[Table]) -> Reference:
         natures={code: int(nature) for code, nature in rows.get("natures", ())},
         atc={code: atc for code, atc in classes if atc},
         expensive={ucd: tuple(times) for ucd, times in expensive.items()},
+        layouts=layouts,
     )
 
 
@@ -233,6 +243,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 ),
                 2,
                 "BDI_COD is the postal code, FLG_GEO_DEF says so",
+            ),
+            Kind(
+                "pmsi-layout",
+                (
+                    Field("what", _matching(LAYOUT)),
+                    Field("meaning", _matching(MODE)),
+                    Field("first", _matching(YEAR)),
+                    Field("last", _matching(YEAR), required=False),
+                    Field("code", _matching(MODE), required=False),
+                ),
+                3,
+                "codes of a year are those of the packaged layout (N since 2019, provenance 5 until 2022)",
             ),
             Kind(
                 "legal-finess",

@@ -15,7 +15,7 @@ from transformers.snds.instants import Moment, moment
 from transformers.snds.view import Staged
 
 EMERGENCY = "EMER"
-INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS", "OBSENC", "PRENC"})
+INPATIENT = frozenset({"IMP", "ACUTE", "NONAC", "SS", "OBSENC"})
 HOME_CARE = "HH"
 BEGUN = frozenset({"arrived", "triaged", "in-progress", "onleave", "unknown", "finished"})
 DISCHARGED = "finished"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.support.deidentified import (
     structure,
 )
 from transformers.snds.modes import CLAIMED, MODES, MOVED, OF_HOME, OF_MOVED, End, end_mode
+from transformers.snds.reference_tables import KINDS, read_table, reference
 from transformers.snds.schema import packaged
 from transformers.snds.structures import NOWHERE, Site
 from transformers.snds.view import PersonRows, Staged
@@ -225,3 +227,12 @@ def test_an_inter_hospital_service_is_type_b() -> None:
     row = only(converted(*known_adult(visit, condition("I10", "DP"))), "T_MCOaaB")
 
     assert (row["SEJ_TYP"], row["ENT_MOD"], row["SOR_MOD"]) == ("B", "0", "0")
+
+
+def test_the_operator_may_say_how_a_code_is_written_in_a_year() -> None:
+    loaded = reference([read_table(KINDS["pmsi-layout"], "what;meaning;first;last;code\nentry-place;2;2023;;3\n")])
+    told = [
+        end_mode(replace(end("entry", SOURCES, "rehab", year=year), layouts=loaded.layouts)) for year in (2022, 2023)
+    ]
+
+    assert [(one.mode, one.place) for one in told] == [("7", "2"), ("7", "3")]

@@ -312,6 +312,20 @@ def test_claims_of_units_find_the_child_encounters_of_their_dates() -> None:
     assert values(table(rows, "T_MCOaaUM"), "DGN_PAL") == ["I219", "J189"]
 
 
+def test_a_corrected_claim_of_a_unit_replaces_the_one_of_the_same_rank() -> None:
+    older = rum(1, "2024-01-10", "2024-01-20", diagnosis(1, "DP", "I219"), meta={"lastUpdated": "2024-01-21T00:00:00Z"})
+    newer = rum(1, "2024-01-10", "2024-01-20", diagnosis(1, "DP", "J189"), meta={"lastUpdated": "2024-01-22T00:00:00Z"})
+    rows = adult(ROOT, older, replace(newer, key="rum-1b"))
+
+    assert values(table(rows, "T_MCOaaUM"), "DGN_PAL", "PAR_DUR_SEJ") == [("J189", 10)]
+
+
+def test_a_diagnosis_of_a_claim_may_be_a_condition() -> None:
+    entry = {"sequence": 1, "diagnosisReference": structure("c1", "Condition"), "type": diagnosis(1, "DP", "x")["type"]}
+
+    assert principal(ROOT, claim(diagnosis=[entry]), condition("I21.9", None, key="c1"))[0] == "I219"
+
+
 def test_a_claim_that_no_stay_fits_is_counted() -> None:
     lost = claim(stay=None, billablePeriod={"start": "2020-01-01", "end": "2020-01-03"})
 
