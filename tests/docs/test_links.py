@@ -10,13 +10,14 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_link_leads_to_a_file(document: Path) -> None:
     missing = [
         link
-        for link in LINK.findall(document.read_text(encoding="utf-8"))
+        for link in LINK.findall(CODE.sub("", document.read_text(encoding="utf-8")))
         if not (document.parent / link).resolve().exists()
     ]
 
