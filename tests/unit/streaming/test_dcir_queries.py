@@ -18,7 +18,7 @@ from transformers.snds.schema import TABLES
 from transformers.snds.view import PersonView, Staged
 
 FINESS = "750712184"
-KEYS = "DCT_ORD_NUM, FLX_DIS_DTD, FLX_EMT_NUM, FLX_EMT_ORD, FLX_EMT_TYP, FLX_TRT_DTD, ORG_CLE_NUM, PRS_ORD_NUM, REM_TYP_AFF"
+KEYS = ", ".join(TABLES["ER_PRS_F"].primary_key)
 PHAF = f"""
 SELECT DISTINCT BEN_NIR_PSA, EXE_SOI_DTD, PHA_ACT_QSN, PHA_ATC_CLA, PHA_PRS_C13
 FROM ER_PRS_F INNER JOIN ER_PHA_F USING ({KEYS})
