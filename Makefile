@@ -56,9 +56,8 @@ format: $(VENV)/.developer
 	@$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.developer
-	@$(BIN)/python -m scripts.build_command_docs
-	@$(BIN)/python -m scripts.build_configuration_docs
-	@$(BIN)/python -m scripts.build_dashboard
+	@for page in $(basename $(notdir $(wildcard scripts/build_*_docs.py))) build_dashboard; do \
+		$(BIN)/python -m scripts.$$page || exit 1; done
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench.run
