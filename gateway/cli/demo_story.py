@@ -17,8 +17,9 @@ from gateway.cli import lake, screen
 from gateway.cli.pushing import Summary
 from gateway.cli.server_process import Server
 from streaming.accounts import Status
+from streaming.aggregates import MINIMUM, Tally, publishable
 
-SMALL_CELL = 11
+SEXES = ("men", "women")
 ISSUES_SHOWN = 3
 CHAPTERS = (
     ("I", "A00", "B99", "Maladies infectieuses"), ("II", "C00", "D48", "Tumeurs"),
@@ -117,12 +118,16 @@ def question(connection: Any) -> RenderableType:  # noqa: ANN401
     query = chapters_by_sex(lake.tables(connection))
     _, rows = lake.ask(connection, query)
     names = {number: name for number, _, _, name in CHAPTERS}
-    shown = [(number, names.get(number, ""), masked(men), masked(women)) for number, men, women in rows]
+    counted: dict[tuple[str, ...], Tally] = {
+        (number, sex): Tally(stays) for number, *both in rows for sex, stays in zip(SEXES, both, strict=True)
+    }
+    cells = {cell.group: cell.stays for cell in publishable(counted, totals=False)}
+    shown = [(one, names.get(one, ""), *(masked(cells[one, sex]) for sex in SEXES)) for one, _, _ in rows]
     return Group(
         _heading("A question: stays by chapter of the principal diagnosis and sex"),
         Syntax(query, "sql", theme="ansi_dark", background_color="default", word_wrap=True),
         screen.grid(None, ("chapter", "CIM-10", "men", "women"), shown, right="men women"),
-        Text(f"Cells under {SMALL_CELL} are masked, as the SNDS asks of every result that is shown.", style="dim"),
+        Text(f"Cells under {MINIMUM} are masked, as the SNDS asks of every result that is shown.", style="dim"),
     )
 
 
@@ -145,9 +150,9 @@ def chapters_by_sex(names: Sequence[str]) -> str:
     )
 
 
-def masked(number: int) -> str:
-    """Return a cell as it may be shown."""
-    return screen.shown(number) if number >= SMALL_CELL else f"< {SMALL_CELL}"
+def masked(number: int | None) -> str:
+    """Return a published cell as it is shown; one that is masked or empty says no more than that it is small."""
+    return screen.shown(number) if number else f"< {MINIMUM}"
 
 
 def end(seconds: float) -> RenderableType:
