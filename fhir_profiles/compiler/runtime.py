@@ -7,7 +7,9 @@ names only, never a string, identifier or date (DESIGN §3).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from fhir_profiles.compiler.findings import Finding, Findings, add
@@ -18,6 +20,7 @@ from fhir_profiles.fhirpath.quantities import Quantity, common
 from fhir_profiles.issues import Severity
 
 NUMBERS = (int, float)
+DAYS: Mapping[str, float] = MappingProxyType({"a": 365.25, "mo": 30.4375, "wk": 7.0, "d": 1.0, "h": 1 / 24})
 QUOTABLE = frozenset({"code", "uri", "url", "canonical", "oid", "uuid"})
 
 
@@ -130,6 +133,8 @@ def invariant(found: Findings | None, key: str, severity: Severity, expression: 
 
 def in_range(found: Findings | None, value: Any, step: str, least: Any, most: Any) -> Findings | None:  # noqa: ANN401
     """Check minValue and maxValue of a number, a date or a quantity; what cannot be compared is left alone."""
+    if isinstance(value, str):
+        least, most = _moment(least, -1), _moment(most, 1)
     if least is not None and _order(value, least) == -1:
         return add(found, Finding("below-minimum", step, {"minimum": _shown(least)}))
     if most is not None and _order(value, most) == 1:
@@ -139,14 +144,25 @@ def in_range(found: Findings | None, value: Any, step: str, least: Any, most: An
 
 def _order(value: Any, limit: Any) -> int | None:  # noqa: ANN401 — any JSON values
     """Return -1, 0 or 1; None when the two cannot be compared (another JSON type, another kind of unit)."""
-    if type(value) is dict and type(limit) is dict:
-        return _quantities(value, limit)
+    if type(limit) is dict:
+        return _quantities(value, limit) if type(value) is dict else None
     if isinstance(value, str) and isinstance(limit, str):
         size = min(len(value), len(limit))
         value, limit = value[:size], limit[:size]
     elif not (type(value) in NUMBERS and type(limit) in NUMBERS):
         return None
     return int(value > limit) - int(value < limit)
+
+
+def _moment(limit: Any, sign: int) -> Any:  # noqa: ANN401 — any JSON value
+    """Return the day that a limit by duration means: so long before or after today (FHIR R4 ElementDefinition)."""
+    days = DAYS.get(str(limit.get("code"))) if type(limit) is dict else None
+    if days is None or type(limit.get("value")) not in NUMBERS:
+        return limit
+    try:
+        return (datetime.now(UTC) + timedelta(days=sign * days * float(limit["value"]))).date().isoformat()
+    except (OverflowError, ValueError):
+        return None
 
 
 def _quantities(value: Mapping[str, Any], limit: Mapping[str, Any]) -> int | None:

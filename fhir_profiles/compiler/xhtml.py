@@ -34,7 +34,7 @@ class _Refused(Exception):  # noqa: N818 — never leaves this module
 
 
 def xhtml_fault(text: str) -> str | None:
-    """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link` or `empty`; None when all is well."""
+    """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link`, `empty` or `anchor`; None when all is well."""
     if _PLAIN.fullmatch(text) is not None:
         paragraphs = text[text.index("<p>") : -len("</div>")]
         return None if paragraphs.replace("<p>", "").replace("</p>", "").strip() else "empty"
@@ -54,7 +54,9 @@ def xhtml_fault(text: str) -> str | None:
         return "malformed"
     except _Refused as fault:
         return str(fault)
-    return None if reader.has_content else "empty"
+    if not reader.has_content:
+        return "empty"
+    return None if reader.wanted <= reader.anchors else "anchor"
 
 
 class _Reader:
@@ -63,6 +65,8 @@ class _Reader:
     def __init__(self) -> None:
         self.depth = 0
         self.has_content = False
+        self.anchors: set[str] = set()
+        self.wanted: set[str] = set()
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Check an element and its attributes."""
@@ -78,6 +82,10 @@ class _Reader:
                 raise _Refused("attribute")
             if attribute in ("href", "src") and ":" in value and not value.lower().startswith(SCHEMES):
                 raise _Refused("link")
+            if attribute == "href" and value.startswith("#") and len(value) > 1:
+                self.wanted.add(value[1:])
+            elif attribute == "id" or (attribute == "name" and name == "a"):
+                self.anchors.add(value)
 
     def end(self, _name: str) -> None:
         """Leave an element."""
