@@ -47,9 +47,7 @@ async def validate(exchange: Exchange, worker: Worker) -> Answer:
     check_target(exchange.target)
     with worker.admission.enter(caller.finess) as place:
         content = await body_of(exchange, worker, place)
-        issues = await worker.compute(
-            exchange.size, lambda: _issues(content, exchange, worker.yardstick, caller.contract)
-        )
+        issues = await worker.compute(exchange, lambda: _issues(content, exchange, worker.yardstick, caller.contract))
     return outcome(HTTPStatus.OK, issues, exchange.language, quoting=True)
 
 
@@ -60,7 +58,7 @@ async def deidentify(exchange: Exchange, worker: Worker) -> Answer:
     with worker.admission.enter(caller.finess) as place:
         content = await body_of(exchange, worker, place)
         resource = await worker.compute(
-            exchange.size,
+            exchange,
             lambda: _left(content, worker.yardstick, caller, language=exchange.language, explain=explain),
         )
     return as_json(HTTPStatus.OK, resource, headers={"Content-Language": exchange.language})

@@ -60,7 +60,7 @@ async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision
     except Refused as refusal:
         return Decision(Counts(exchange.caller.finess, received=1, refused=1), refusal=refusal)
     return await worker.compute(
-        exchange.size,
+        exchange,
         lambda: decide(
             raw,
             exchange.target,

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,7 @@ KEEP_ALIVE_S = 65
 CHORES_S = 1.0
 EACH_MINUTE = 60
 COLLECT_EACH = 5
+SWITCH_S = 0.001  # a large bundle at work in its thread gives way to the event loop this often
 
 
 def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
@@ -31,6 +33,7 @@ def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end: then nothing is left to do
         signal.signal(number, lambda *_: None)
     gc.disable()
+    sys.setswitchinterval(SWITCH_S)
     holder: list[Worker] = []
     app = make_app(lambda: holder[0])
 

@@ -23,6 +23,7 @@ from gateway.metrics import Metrics
 from gateway.publishing import open_publisher
 from gateway.settings import Settings
 from gateway.tokens import Spent, Tokens
+from gateway.turns import Turns
 from streaming.broker import Publisher
 from streaming.reading import LOG
 from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
@@ -45,6 +46,7 @@ class Worker:
     health: Health
     doors: Doors
     spent: Spent
+    turns: Turns = field(default_factory=Turns)
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="heavy"))
 
     @property
@@ -79,11 +81,12 @@ class Worker:
             exchange.caller.require(scope)
         return exchange.caller
 
-    async def compute(self, size: int, work: Callable[[], Result]) -> Result:
-        """Do CPU work on a body of `size` bytes, where it does not hold up the other requests."""
-        if size <= INLINE_BYTES:
+    async def compute(self, exchange: Exchange, work: Callable[[], Result]) -> Result:
+        """Do CPU work on the body of a request, where it does not hold up the other requests."""
+        if exchange.size <= INLINE_BYTES:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
+        async with self.turns.turn(exchange.caller.finess if exchange.caller else ""):
+            return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
 
 
 @asynccontextmanager

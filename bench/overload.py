@@ -1,0 +1,165 @@
+"""A flood: one hospital keeps 500 connections posting 1 MB bundles while another sends one small bundle a second.
+
+Says what was refused, how fast, what the other hospital noticed, how much memory it took, and that what was
+acknowledged is stored (promises P1, P8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvloop
+
+from bench.http import ended, memory, processes, requests_of, started, summary
+from tests.support.installation import FINESS, free_port, snds_gateway
+
+OTHER = "690781810"
+CONNECTIONS = 500
+SECONDS = 20.0
+BYTES = 1_000_000
+SMALL = 20_000
+
+
+class Seen:
+    """What the clients of one hospital saw."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.accepted: list[float] = []
+        self.refused: list[float] = []
+
+    def note(self, status: int, seconds: float) -> None:
+        """Keep one answer."""
+        self.statuses[status] += 1
+        (self.accepted if status == 200 else self.refused).append(seconds)
+
+
+def bundle_of(size: int, finess: str) -> bytes:
+    """Return a transaction of about `size` bytes: observations of one patient."""
+    subject = {"reference": "Patient/p"}
+    entries: list[dict[str, Any]] = [_entry({"resourceType": "Patient", "id": "p", "gender": "female"})]
+    length = 200
+    while length < size:
+        number = len(entries)
+        observation = {
+            "resourceType": "Observation", "id": f"{finess}-{number}", "status": "final", "subject": subject,
+            "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]},
+            "effectiveDateTime": "2024-03-01T08:00:00+01:00",
+            "valueQuantity": {"value": 13.5, "system": "http://unitsofmeasure.org", "code": "g/dL"},
+            "note": [{"text": "x" * 1500}],
+        }  # fmt: skip
+        entries.append(_entry(observation))
+        length += len(orjson.dumps(entries[-1])) + 1
+    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
+def _entry(resource: dict[str, Any]) -> dict[str, Any]:
+    url = f"{resource['resourceType']}/{resource['id']}"
+    return {"fullUrl": f"https://his.example/{url}", "resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+async def flood(port: int, request: bytes, seen: Seen, *, until: float, pause: float = 0.0) -> None:
+    """Post again and again, a new connection after each refusal, as clients do."""
+    while time.perf_counter() < until:
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            seen.statuses[0] += 1
+            await asyncio.sleep(0.1)
+            continue
+        try:
+            while time.perf_counter() < until:
+                begun = time.perf_counter()
+                status, closes = await _post(reader, writer, request)
+                seen.note(status, time.perf_counter() - begun)
+                await asyncio.sleep(pause if status == 200 else max(pause, 1.0))
+                if closes:
+                    break
+        except (OSError, asyncio.IncompleteReadError):
+            seen.statuses[0] += 1
+        finally:
+            writer.close()
+
+
+async def _post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bool]:
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    lower = head.lower()
+    length = int(lower.partition(b"content-length:")[2].partition(b"\r\n")[0])
+    await reader.readexactly(length)
+    return int(head[9:12]), b"connection: close" in lower
+
+
+async def measure(port: int, big: bytes, small: bytes, supervisor: int) -> tuple[Seen, Seen, int]:
+    """Run both hospitals; return what they saw and the most memory of all processes together."""
+    until = time.perf_counter() + SECONDS
+    a, b = Seen(), Seen()
+    most = 0
+    clients = [asyncio.create_task(flood(port, big, a, until=until)) for _ in range(CONNECTIONS)]
+    clients.append(asyncio.create_task(flood(port, small, b, until=until, pause=1.0)))
+    while time.perf_counter() < until:
+        most = max(most, sum(memory(pid)["pss_mib"] for pid in (supervisor, *processes(supervisor))))
+        await asyncio.sleep(0.5)
+    await asyncio.wait(clients, timeout=30)
+    for one in clients:
+        one.cancel()
+    return a, b, most
+
+
+def stored(data_dir: Path) -> int:
+    """Return how many events the log holds."""
+    with sqlite3.connect(f"file:{data_dir / 'events.sqlite'}?mode=ro", uri=True) as log:
+        return int(log.execute("SELECT count(*) FROM event").fetchone()[0])
+
+
+def told(seen: Seen) -> dict[str, Any]:
+    """Sum up what a hospital saw."""
+    total = sum(seen.statuses.values())
+    return {
+        "requests": total,
+        "statuses": {str(status): number for status, number in sorted(seen.statuses.items())},
+        "success": round(seen.statuses[200] / max(total, 1), 3),
+        "accepted": summary(seen.accepted, SECONDS) if seen.accepted else None,
+        "refused": summary(seen.refused, SECONDS) if seen.refused else None,
+    }
+
+
+def main() -> int:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_dir = Path(folder) / "data"
+        options = ("--data-dir", str(data_dir), "--french-profiles", "declared")
+        snds_gateway("init", "--finess", FINESS, *options)
+        snds_gateway("hospital", "add", "--finess", OTHER, *options)
+        port = free_port()
+        server, _ = started(data_dir, port)
+        keys = [(data_dir / "credentials" / f"{one}.key").read_text().strip() for one in (FINESS, OTHER)]
+        [big] = requests_of([bundle_of(BYTES, FINESS)], keys[0])
+        [small] = requests_of([bundle_of(SMALL, OTHER)], keys[1])
+        a, b, most = uvloop.run(measure(port, big, small, server.pid))
+        ended(server)
+        acknowledged = a.statuses[200] + b.statuses[200]
+        report = {
+            "connections": CONNECTIONS,
+            "seconds": SECONDS,
+            "flooding_hospital": told(a),
+            "other_hospital": told(b),
+            "most_memory_of_all_processes_mib": most,
+            "acknowledged": acknowledged,
+            "stored_at_least_as_many": stored(data_dir) >= acknowledged,
+        }
+    print(json.dumps(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

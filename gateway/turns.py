@@ -1,0 +1,47 @@
+"""Long work is done one at a time, hospitals in turn: a flood of one does not hold up another. Promise: P8."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Turns:
+    """Who waits, by hospital. Called from one event loop."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._taken = False
+
+    @asynccontextmanager
+    async def turn(self, finess: str) -> AsyncIterator[None]:
+        """Wait for a turn of this hospital, and hold it while the block runs."""
+        if self._taken:
+            mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(finess, deque()).append(mine)
+            try:
+                await mine
+            except asyncio.CancelledError:
+                if mine.done() and not mine.cancelled():
+                    self._give()
+                raise
+        self._taken = True
+        try:
+            yield
+        finally:
+            self._give()
+
+    def _give(self) -> None:
+        """Hand the turn to the hospital that waited longest for one; it goes to the end of the line."""
+        while self._waiting:
+            finess, line = next(iter(self._waiting.items()))
+            del self._waiting[finess]
+            next_one = line.popleft()
+            if line:
+                self._waiting[finess] = line
+            if not next_one.done():
+                next_one.set_result(None)
+                return
+        self._taken = False
