@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import orjson
 
 from gateway.cli import screen
+from gateway.connections import kafka_connection, postgres_connection
+from gateway.settings import load_settings
 from streaming.accounts import Status, status, wait_idle
 from streaming.reading import as_json, events
 
@@ -15,8 +18,11 @@ QUARANTINE_SHOWN = 8
 
 def show_status(data_dir: Path, *, wait_s: float | None, as_lines: bool) -> int:
     """Show the accounts; with `wait_s`, first wait until nothing is left to apply and the lake shows it."""
-    in_time = wait_idle(data_dir, wait_s) if wait_s is not None else True
-    now = status(data_dir)
+    settings = load_settings(data_dir, os.environ)
+    kafka = kafka_connection(settings) if settings.broker == "kafka" else None
+    postgres = postgres_connection(settings)
+    in_time = wait_idle(data_dir, wait_s, kafka=kafka, postgres=postgres) if wait_s is not None else True
+    now = status(data_dir, kafka=kafka, postgres=postgres)
     if as_lines:
         screen.write_json(now.to_json())
     else:

@@ -1,7 +1,8 @@
-"""Declarations: keys, topics, profiles, dead letters, rules. The work is in modules loaded when a command runs."""
+"""Declarations: keys, audit, topics, profiles, dead letters, rules. Work is in modules loaded when a command runs."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,12 @@ def declare(app: typer.Typer) -> None:
     keys = typer.Typer(help="Keys of pseudonyms.", no_args_is_help=True, rich_markup_mode="rich")
     keys.command("check", epilog=example("snds-gateway keys check --data-dir data"))(check_keys)
     app.add_typer(keys, name="keys", rich_help_panel=PANEL)
+    audit = typer.Typer(help="The trail of who did what.", no_args_is_help=True, rich_markup_mode="rich")
+    audit.command("verify", epilog=example("snds-gateway audit verify --data-dir data"))(verify_audit)
+    audit.command("export", epilog=example("snds-gateway audit export --since 2026-01-01 --to audit.ndjson"))(
+        export_audit
+    )
+    app.add_typer(audit, name="audit", rich_help_panel=PANEL)
     topics = typer.Typer(help="Topics of Kafka.", no_args_is_help=True, rich_markup_mode="rich")
     topics.command("create", epilog=example("snds-gateway topics create --data-dir data"))(create_topics)
     app.add_typer(topics, name="topics", rich_help_panel=PANEL)
@@ -44,6 +51,25 @@ def check_keys(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.hu
     from gateway.cli.operation import check_keys as work
 
     raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+def verify_audit(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
+    """Check that no line of the audit was edited, removed, moved or added; exit 1 and the first broken line if so."""
+    from gateway.cli.audit import verify as work
+
+    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+def export_audit(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    to: Annotated[Path | None, typer.Option("--to", dir_okay=False, help="File to write (else stdout).")] = None,
+    since: Annotated[datetime | None, typer.Option("--since", help="Lines from this moment on (UTC).")] = None,
+) -> None:
+    """Write the lines of the audit that verify, as JSON lines."""
+    from gateway.cli.audit import export as work
+
+    raise typer.Exit(work(data_dir, to, since=since.replace(tzinfo=UTC) if since else None))
 
 
 def create_topics(*, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:

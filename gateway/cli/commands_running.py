@@ -1,4 +1,4 @@
-"""Declarations: serve, tables run, status, events tail, demo. The work is in modules loaded when a command runs."""
+"""Declarations: serve, tables, status, events tail, demo. The work is in modules loaded when a command runs."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ def declare(app: typer.Typer) -> None:
     app.command(rich_help_panel=PANEL, epilog=example("snds-gateway serve --data-dir data --port 8080"))(serve)
     tables = typer.Typer(help="The table writer.", no_args_is_help=True, rich_markup_mode="rich")
     tables.command("run", epilog=example("snds-gateway tables run --data-dir data"))(run_tables)
+    tables.command(
+        "rebuild", epilog=example("snds-gateway tables rebuild", "snds-gateway tables rebuild --move-to-postgresql")
+    )(rebuild_tables)
     app.add_typer(tables, name="tables", rich_help_panel=PANEL)
     app.command(
         rich_help_panel=PANEL,
@@ -47,6 +50,20 @@ def run_tables(*, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from gateway.cli.serving import run_tables as work
 
     raise typer.Exit(work(data_dir))
+
+
+def rebuild_tables(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    move: Annotated[
+        bool,
+        typer.Option("--move-to-postgresql", help="First copy the state of D/ops.sqlite to the empty database."),
+    ] = False,
+) -> None:
+    """Compute every row anew from the state, and swap the new tables in; never beside a running writer."""
+    from gateway.cli.rebuilding import rebuild as work
+
+    raise typer.Exit(work(data_dir, move=move))
 
 
 def status(

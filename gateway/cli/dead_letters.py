@@ -14,6 +14,7 @@ import orjson
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway.cli import screen
+from gateway.cli.acts import record
 from gateway.connections import postgres_connection
 from gateway.settings import load_settings
 from gateway.table_rules import table_rules
@@ -68,6 +69,7 @@ def replay(data_dir: Path, *, code: str | None, key: str | None, everything: boo
     rules = table_rules(data_dir)
     with opened_state(data_dir) as state:
         done = replay_letters(state, rules=rules, code=code, key=key)
+    record(data_dir, "deadletter replay", applied=done.applied, kept=done.kept)
     screen.console().print(f"{done.applied} applied, {done.kept} still cannot be")
     return int(done.kept > 0)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.cli import lake, screen
+from gateway.cli.acts import record
 from streaming.layout import layout_of, logical_name, year_of
 from transformers.snds.schema import TABLES
 
@@ -34,6 +35,7 @@ def export(data_dir: Path, folder: Path, *, form: Form) -> int:
             written.append((name, rows))
     if form == "scalpel":
         (target / "scalpel.conf").write_text(configuration([name for name, _ in written], target), encoding="utf-8")
+    record(data_dir, "export", form=form, files=len(written), rows=sum(rows for _, rows in written))
     out = screen.console()
     out.print(screen.grid(None, ("file", "rows"), written, right="rows"))
     out.print(f"{len(written)} files in {screen.escaped(str(folder))}")

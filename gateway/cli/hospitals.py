@@ -13,6 +13,7 @@ from pathlib import Path
 from fhir_profiles.errors import Misconfigured
 from gateway import agreements, contracts, credentials, settings
 from gateway.cli import screen
+from gateway.cli.acts import record
 from gateway.contracts import Hospitals, checked_switches, load_contracts, load_hospitals
 from gateway.credentials import Credential, checked_finess, checked_scopes, checked_source
 from gateway.files import READABLE_BY_GROUP, alone, write_whole
@@ -86,9 +87,11 @@ def install(data_dir: Path, terms: Terms, *, platform_key: Path | None = None) -
         create_keys(data_dir / KEYS, contract.finess, platform_key=platform_key)
         write_whole(data_dir / settings.FILE, GATEWAY_TOML, mode=READABLE_BY_GROUP)
         agreements.append_contract(data_dir, contract)
-        return agreements.add_credential(
+        file = agreements.add_credential(
             data_dir, (), finess=contract.finess, source=source, scopes=frozenset(FIRST_SCOPES)
         )
+    record(data_dir, "init", hospital=contract.finess, source=source)
+    return file
 
 
 def add(data_dir: Path, terms: Terms, *, scopes: str, platform_key: Path | None = None) -> int:
@@ -105,6 +108,7 @@ def add(data_dir: Path, terms: Terms, *, scopes: str, platform_key: Path | None 
         file = agreements.add_credential(
             data_dir, known.credentials, finess=contract.finess, source=source, scopes=granted
         )
+    record(data_dir, "hospital add", hospital=contract.finess, source=source, scopes=scopes)
     _tell_key(file, contract.finess, source)
     if contract.finess in known.contracts:
         screen.console().print(f"[dim]the contract of {contract.finess} stays as it stands in {contracts.FILE}[/dim]")
@@ -120,6 +124,7 @@ def rotate_key(data_dir: Path, finess: str, *, source: str, overlap_hours: float
             raise Misconfigured("credential-missing", f"{finess} has no source {source}: see hospital list")
         until = contracts.now_utc().replace(microsecond=0) + timedelta(hours=overlap_hours) if overlap_hours else None
         file = agreements.rotate_credential(data_dir, listed, finess=finess, source=source, old_until=until)
+    record(data_dir, "hospital rotate-key", hospital=finess, source=source)
     _tell_key(file, finess, source)
     return 0
 
@@ -159,6 +164,7 @@ def load_units(data_dir: Path, finess: str, file: Path) -> int:
         if finess not in load_contracts(data_dir):
             raise Misconfigured("contract-missing", f"{finess} has no contract: use hospital add")
         write_whole(unit_file(data_dir, finess), file.read_text(encoding="utf-8-sig"), mode=READABLE_BY_GROUP)
+    record(data_dir, "hospital units", hospital=finess, units=len(table))
     return len(table)
 
 
