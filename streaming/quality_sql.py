@@ -23,6 +23,7 @@ SHAPES = {
     "ccam": r"^[A-Z]{4}[0-9]{3}$",
 }
 FILLABLE = frozenset("KFDPC")
+ACTIVITY = ("stays", "sessions", "units", "deaths")
 
 
 class Found(NamedTuple):
@@ -114,6 +115,20 @@ class Lake:
             )
             for hospital, month, stays, persons in self._connection.execute(query).fetchall():
                 found[hospital, month] = Tally(stays, persons)
+        return found
+
+    def activity(self, finess: str) -> dict[tuple[str, str], int]:
+        """Return what a hospital's PMSI return counts, by exit month: stays, sessions, units, deaths."""
+        found: dict[tuple[str, str], int] = {}
+        for physical in self._tables:
+            if logical_name(physical) != "T_MCOaaB":
+                continue
+            query = (
+                "SELECT SOR_ANN || '-' || SOR_MOI, count(*), sum(NBR_SEA), sum(NBR_RUM),"  # noqa: S608 — published names
+                f" count(*) FILTER (SOR_MOD = '9') FROM lake.\"{physical}\" WHERE ETA_NUM = ? GROUP BY 1"
+            )
+            for month, *numbers in self._connection.execute(query, [finess]).fetchall():
+                found.update({(month, name): int(n or 0) for name, n in zip(ACTIVITY, numbers, strict=True)})
         return found
 
     def _prepare(self, nomenclatures: Mapping[str, frozenset[str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Lang, Language, Shown, ShownAs, example
+from gateway.cli.options import DEFAULT_DATA_DIR, DataDir, Finess, Lang, Language, Shown, ShownAs, example
 
 PANEL = "Quality"
 
@@ -26,7 +26,15 @@ def declare(app: typer.Typer) -> None:
     """Add the commands to the tree."""
     quality = typer.Typer(help="What the tables are worth.", no_args_is_help=True, rich_markup_mode="rich")
     quality.command("report", epilog=example("snds-gateway quality report --format html --to quality.html"))(report)
+    quality.command("reconcile", epilog=example("snds-gateway quality reconcile --finess 750712184 ovalide.csv"))(
+        reconcile
+    )
     app.add_typer(quality, name="quality", rich_help_panel=PANEL)
+    quarantine = typer.Typer(help="Stays that gave no rows.", no_args_is_help=True, rich_markup_mode="rich")
+    quarantine.command("find", epilog=example("snds-gateway quarantine find --finess 750712184 --visit visit.json"))(
+        find
+    )
+    app.add_typer(quarantine, name="quarantine", rich_help_panel=PANEL)
     reference = typer.Typer(help="Operator's reference data.", no_args_is_help=True, rich_markup_mode="rich")
     reference.command("load", epilog=example("snds-gateway reference load cim10 MS_CIM_V.csv"))(load_reference)
     reference.command("check", epilog=example("snds-gateway reference check"))(check_reference)
@@ -48,6 +56,46 @@ def report(
     from gateway.cli.quality import report as work
 
     raise typer.Exit(work(data_dir, hospital=hospital, form=form.value, language=language.value, to=to))
+
+
+def reconcile(
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="month;stays;sessions;…")],
+    *,
+    finess: Finess,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Compare monthly counts (stays, sessions, units, deaths) with the hospital's own PMSI return; 1 if they differ."""
+    from gateway.cli.reconciling import reconcile as work
+
+    raise typer.Exit(work(data_dir, finess, file, as_json=form is Shown.json))
+
+
+def find(
+    *,
+    finess: Finess,
+    patient: Annotated[
+        Path | None, typer.Option("--patient", exists=True, dir_okay=False, help="A FHIR Patient.")
+    ] = None,
+    visit: Annotated[
+        Path | None, typer.Option("--visit", exists=True, dir_okay=False, help="A FHIR Encounter.")
+    ] = None,
+    source: Annotated[str, typer.Option("--source", help="The system that the resource's id belongs to.")] = "main",
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    form: ShownAs = Shown.human,
+    language: Lang = Language.fr,
+) -> None:
+    """Say what became of the stays of a patient or visit, and how to repair one in quarantine.
+
+    Runs inside the hospital: it needs the hospital's keys. The file is read and never stored.
+    """
+    from gateway.cli.quarantine import find as work
+
+    if (patient is None) == (visit is None):
+        raise typer.BadParameter("one of --patient and --visit is needed")
+    file = patient or visit
+    assert file is not None
+    raise typer.Exit(work(data_dir, finess, file, source=source, language=language.value, as_json=form is Shown.json))
 
 
 def load_reference(

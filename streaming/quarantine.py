@@ -1,0 +1,47 @@
+"""Local aliases of persons or stays → their stays in `ops`, with status and reason. Reads only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from streaming import sqlite
+from streaming.accounts import STATE
+
+OF_PERSONS = """
+SELECT s.status, s.exit_year, s.reason, s.event_id, s.entry FROM stay s
+WHERE s.finess = :finess AND s.status <> 'none' AND s.owner IN (
+    SELECT owner FROM owner_alias WHERE finess = :finess AND alias IN (SELECT value FROM json_each(:aliases)))
+ORDER BY s.exit_year, s.key
+"""
+OF_STAYS = """
+SELECT s.status, s.exit_year, s.reason, s.event_id, s.entry FROM stay s
+WHERE s.finess = :finess AND s.status <> 'none' AND s.key IN (
+    SELECT key FROM declared
+    WHERE finess = :finess AND kind = 'stay' AND alias IN (SELECT value FROM json_each(:aliases)))
+ORDER BY s.exit_year, s.key
+"""
+
+
+class StayFound(NamedTuple):
+    """One stay: what became of it, why, and the event and entry of its Encounter."""
+
+    status: str
+    exit_year: int | None
+    reason: str | None
+    event_id: str | None
+    entry: int | None
+
+
+def stays_of(data_dir: Path, finess: str, *, persons: Iterable[str], stays: Iterable[str]) -> list[StayFound]:
+    """Return the stays of these aliases; those of a visit when there is one, else those of the person."""
+    visits = sorted(stays)
+    query, aliases = (OF_STAYS, visits) if visits else (OF_PERSONS, sorted(persons))
+    connection = sqlite.connect_read_only(data_dir / STATE)
+    try:
+        rows = connection.execute(query, {"finess": finess, "aliases": json.dumps(aliases)}).fetchall()
+    finally:
+        connection.close()
+    return [StayFound(*row) for row in rows]

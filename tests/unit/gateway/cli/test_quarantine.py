@@ -1,0 +1,134 @@
+"""`quarantine find` and `quality reconcile`: what a hospital asks about its own stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from typer.testing import CliRunner, Result
+
+from fhir_profiles.bundle import parse
+from fhir_profiles.limits import Limits
+from fhir_profiles.values import ValidBundle
+from gateway.access import KEYS, Access
+from gateway.cli.main import make_app
+from streaming.broker import Counts
+from streaming.conversion import Rules
+from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
+from streaming.table_writer import TableWriter
+from tests.support.made_events import raw_event
+from tests.support.small_lake import publish, stay, stays
+from transformers.deidentify.keys import load_gateway_keys, load_table_keys
+from transformers.deidentify.rules import load_rules
+from transformers.deidentify.scrub import scrub
+
+FINESS = "750712184"
+PATIENT = {
+    "resourceType": "Patient", "id": "pat-1", "gender": "female", "birthDate": "1960-02-03",
+    "identifier": [{"system": "urn:hospital:ipp", "value": "IPP-007",
+                    "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PI"}]}}],
+}  # fmt: skip
+VISIT = {
+    "resourceType": "Encounter", "id": "enc-1", "status": "finished", "subject": {"reference": "Patient/pat-1"},
+    "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+    "period": {"start": "2024-03-01T09:00:00+01:00", "end": "2024-03-05T11:00:00+01:00"},
+}  # fmt: skip
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(make_app(), [str(one) for one in arguments])
+
+
+def posted(*resources: dict[str, Any]) -> bytes:
+    entries = [
+        {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}}
+        for one in resources
+    ]
+    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An installation that holds a finished stay without a principal diagnosis."""
+    home = tmp_path_factory.mktemp("data")
+    assert run("init", "--data-dir", home, "--finess", FINESS).exit_code == 0
+    contract = Access(home).contract(FINESS)
+    assert contract is not None
+    parsed = parse(posted(PATIENT, VISIT), Limits())
+    valid = ValidBundle(parsed, tuple(range(len(parsed.entries))))
+    keys = load_gateway_keys(home / KEYS, FINESS)
+    [bundle] = scrub(valid, contract=contract, source="main", keys=keys, rules=load_rules()).bundles
+    log = EmbeddedLog(home / "events.sqlite")
+    asyncio.run(log.publish([raw_event(bundle.body)], Counts(FINESS)))
+    log.close_now()
+    consumer = EmbeddedConsumer(home / "events.sqlite")
+    rules = Rules(contracts=lambda _: contract, pseudonyms=load_table_keys(home / KEYS))
+    writer = TableWriter(home, consumer=consumer, rules=rules)
+    writer.drain()
+    writer.close()
+    consumer.close()
+    return home
+
+
+def found(data_dir: Path, tmp_path: Path, option: str, resource: dict[str, Any]) -> list[dict[str, Any]]:
+    file = tmp_path / "resource.json"
+    file.write_bytes(orjson.dumps(resource))
+    done = run("quarantine", "find", "--data-dir", data_dir, "--finess", FINESS, option, file, "--format", "json")
+    for secret in ("IPP-007", "pat-1", "enc-1", "1960"):
+        assert secret not in done.output
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+@pytest.mark.parametrize(
+    ("option", "resource"),
+    [("--patient", PATIENT), ("--patient", PATIENT | {"id": "another-id"}), ("--visit", VISIT)],
+)
+def test_the_stay_in_quarantine_is_found_with_its_repair(
+    data_dir: Path, tmp_path: Path, option: str, resource: dict[str, Any]
+) -> None:
+    [one] = found(data_dir, tmp_path, option, resource)
+
+    assert (one["status"], one["reason"]) == ("quarantined", "principal-diagnosis-missing")
+    assert "Condition" in one["repair"]
+    assert set(one) == {"status", "exit_year", "reason", "repair", "event", "entry"}
+
+
+def test_another_visit_or_person_is_not_found(data_dir: Path, tmp_path: Path) -> None:
+    stranger = PATIENT | {"id": "pat-2", "identifier": []}
+
+    assert found(data_dir, tmp_path, "--visit", VISIT | {"id": "enc-2"}) == []
+    assert found(data_dir, tmp_path, "--patient", stranger) == []
+
+
+def test_one_of_patient_and_visit_is_needed(data_dir: Path) -> None:
+    assert run("quarantine", "find", "--data-dir", data_dir, "--finess", FINESS).exit_code == 2
+
+
+def test_monthly_counts_are_compared_and_small_ones_masked(tmp_path: Path) -> None:
+    publish(tmp_path, stays(*(stay(n, SOR_MOD="9" if n < 3 else "8") for n in range(20))))
+    file = tmp_path / "return.csv"
+    file.write_text("month;stays;deaths;other\n2024-03;20;4;x\n2024-04;0;;\n")
+
+    done = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file, "--format", "json")
+
+    assert done.exit_code == 1
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"month": "2024-03", "measure": "stays", "tables": 20, "returned": 20, "equal": True},
+        {"month": "2024-03", "measure": "deaths", "tables": None, "returned": None, "equal": False},
+        {"month": "2024-04", "measure": "stays", "tables": 0, "returned": 0, "equal": True},
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "stays\n3\n", "month;stays\n2024;3\n", "month;stays\n2024-03;three\n"])
+def test_a_wrong_return_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    publish(tmp_path, stays(stay(1)))
+    file = tmp_path / "return.csv"
+    file.write_text(text)
+
+    done = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file)
+
+    assert "return-" in str(done.exception)
