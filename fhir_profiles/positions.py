@@ -19,6 +19,8 @@ _CHOICE = re.compile(r"\.([A-Za-z]+)\.ofType\(([A-Za-z]+)\)")
 
 _INDEX = re.compile(r"\[[0-9]+\]")
 
+CODED = ("CodeableConcept", "Coding", "Quantity", "Reference")
+
 Step = str | int
 Place = tuple[int, int]
 
@@ -73,6 +75,18 @@ def steps_of(expression: str) -> tuple[Step, ...]:
         if found[2] is not None:
             steps.append(int(found[2]))
     return tuple(steps)
+
+
+def choice_step(key: str) -> str:
+    """Return the FHIRPath of a JSON key that may be a choice: `valueQuantity` is `value.ofType(Quantity)`.
+
+    Only the types that hold codings are told apart; another key is its own step.
+    """
+    for kind in CODED:
+        stem = key.removesuffix(kind)
+        if stem != key and stem and stem[-1].islower():
+            return f"{stem}.ofType({kind})"
+    return key
 
 
 def element_path(expression: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
+from fhir_profiles.nomenclatures import Nomenclatures, load_nomenclatures
 from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
@@ -37,6 +38,7 @@ class Validator:
     """The loaded profiles and what may be asked of them. Made by `load_validator`; one a process."""
 
     profiles: Profiles
+    nomenclatures: Nomenclatures = field(default_factory=Nomenclatures)
 
     @property
     def definitions_version(self) -> str:
@@ -47,7 +49,7 @@ class Validator:
         self, parsed: ParsedBundle, *, french_profiles: FrenchProfiles = "enforce", profiles: Sequence[str] = ()
     ) -> Verdict:
         """Check everything; `profiles` are canonicals that the caller asks for beyond those declared."""
-        return _Run(self.profiles, parsed, french_profiles, tuple(profiles)).verdict()
+        return _Run(self, parsed, french_profiles, tuple(profiles)).verdict()
 
     def validate_resource(
         self,
@@ -63,9 +65,11 @@ class Validator:
         return self.validate(parsed, french_profiles=french_profiles, profiles=profiles).issues
 
 
-def load_validator(definitions: Sequence[Path] = (), *, cache_dir: Path | None = None) -> Validator:
-    """Load the packaged definitions and those of the operator. Raises Misconfigured."""
-    return Validator(load_profiles(definitions, cache_dir=cache_dir))
+def load_validator(
+    definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
+) -> Validator:
+    """Load the packaged definitions and those of the operator, and the code lists of a folder. Raises Misconfigured."""
+    return Validator(load_profiles(definitions, cache_dir=cache_dir), load_nomenclatures(nomenclatures))
 
 
 def fault(found: Issue) -> tuple[str | None, ...]:
@@ -80,9 +84,10 @@ class _Run:
     """One validation: the issues found so far, by entry."""
 
     def __init__(
-        self, profiles: Profiles, parsed: ParsedBundle, french_profiles: FrenchProfiles, forced: tuple[str, ...]
+        self, validator: Validator, parsed: ParsedBundle, french_profiles: FrenchProfiles, forced: tuple[str, ...]
     ) -> None:
-        self.profiles = profiles
+        self.profiles = profiles = validator.profiles
+        self.nomenclatures = validator.nomenclatures
         self.parsed = parsed
         self.index = BundleIndex(parsed)
         self.of_bundle: list[Issue] = []
@@ -141,6 +146,8 @@ class _Run:
         context = self.profiles.context(resource, resolve=resolver, keys=plan.keys, shared=self.shared)
         issues = self._checked(plan, resource, entry.path, context=context)
         issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
+        if self.nomenclatures:
+            issues += self.nomenclatures.issues(resource, entry.path)
         return issues
 
     def _checked(self, plan: Plan, resource: dict[str, Any], path: str, *, context: CheckContext) -> list[Issue]:

@@ -42,7 +42,11 @@ def load(settings: Settings) -> House:
     """Load and check everything. Raises Misconfigured."""
     access = Access(settings.data_dir)
     rules = load_rules()
-    validator = load_validator(added_definitions(settings.data_dir), cache_dir=settings.data_dir / CACHE)
+    validator = load_validator(
+        added_definitions(settings.data_dir),
+        cache_dir=settings.data_dir / CACHE,
+        nomenclatures=settings.nomenclatures,
+    )
     warm(validator)
     return House(settings, access, Yardstick(settings.limits, validator, rules), capability_statement(validator))
 
