@@ -138,7 +138,7 @@ def drug_of(resource: Json, sheet: Sheet) -> Drug:
     concept = resource.get("medicationCodeableConcept")
     found = _drug(pairs(concept)) if concept else NO_DRUG
     if found == NO_DRUG:
-        medication = sheet.referred(resource.get("medicationReference"), resource)
+        medication = sheet.referred(resource.get("medicationReference"))
         if medication is not None:
             found = _drug(pairs(medication.get("code")))
             ingredients = medication.get("ingredient", ())

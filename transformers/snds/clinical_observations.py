@@ -177,7 +177,7 @@ class Observations:
             return None, None
         key = referred(reference, RESOURCE)
         if key is None:
-            return _collected(self._sheet.referred(reference, resource))
+            return None, None
         if key not in self._specimens:
             self._specimens[key] = _collected(self._sheet.referred(reference))
         return self._specimens[key]

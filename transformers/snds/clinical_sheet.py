@@ -144,14 +144,8 @@ class Sheet:
             found = self._groups[key] = self.technical(key)
         return found
 
-    def referred(self, reference: Json | None, inside: Json | None = None) -> Json | None:
-        """Return the resource that a reference names: a contained one, a structure, or another of the person's."""
-        if not reference:
-            return None
-        local = reference.get("reference", "")
-        if local.startswith("#") and inside is not None:
-            contained = inside.get("contained", ())
-            return next((one for one in contained if one.get("id") == local[1:]), None)
+    def referred(self, reference: Json | None) -> Json | None:
+        """Return the resource that a reference names: a structure (contained ones are too), or one of the person's."""
         key = referred(reference, RESOURCE)
         if key is None:
             return None

@@ -217,7 +217,7 @@ def _nature(one: _Dispense, reference: Reference, sheet: Sheet) -> dict[str, int
 
 def _prescribed(one: _Dispense, sheet: Sheet) -> date | None:
     for reference in one.staged.resource.get("authorizingPrescription", ()):
-        request = sheet.referred(reference, one.staged.resource)
+        request = sheet.referred(reference)
         at = moment(request.get("authoredOn")) if request else None
         if at is not None:
             return at.day
@@ -248,9 +248,7 @@ def _counts_pieces(unit: str | None, *, boxes: bool) -> bool:
 
 def _boxes(one: _Dispense, quantity: int, sheet: Sheet) -> dict[str, Any]:
     cip = one.drug.cip or 0
-    request = next(
-        (sheet.referred(to, one.staged.resource) for to in one.staged.resource.get("authorizingPrescription", ())), None
-    )
+    request = next((sheet.referred(to) for to in one.staged.resource.get("authorizingPrescription", ())), None)
     return {
         "PHA_ACT_QSN": quantity,
         "PHA_DEC_PRU": 0,
