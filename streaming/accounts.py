@@ -11,11 +11,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fhir_profiles.errors import Unavailable
 from streaming import sqlite
+from streaming.database import Database
 from streaming.reading import LOG
+
+if TYPE_CHECKING:  # the clients of the server form are loaded when they are used
+    from streaming.postgres import PostgresConnection
+    from streaming.topics import KafkaConnection
 
 STATE = "ops.sqlite"
 WISH = "publish.request"
@@ -36,7 +41,7 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The accounts. `idle` says that nothing is left to apply and the lake shows it."""
+    """The accounts. `idle`: nothing is left to apply and the lake shows it. `late`: half the log's retention passed."""
 
     received: int = 0
     refused: int = 0
@@ -51,6 +56,7 @@ class Status:
     stays: Stays = field(default_factory=Stays)
     idle: bool = False
     stopped: str | None = None
+    late: bool = False
     quarantine: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -63,25 +69,32 @@ class Status:
         return {name: getattr(self, name) for name in names} | {"stays": stays}
 
 
-def status(data_dir: Path) -> Status:
-    """Return the accounts of an installation; zeros for what does not exist yet."""
-    ops = _read(data_dir / STATE, _ops) or _Ops()
-    counts, last = _read(data_dir / LOG, _log) or ((0, 0, 0, 0), 0)
-    received, refused, suppressed, published = counts
+def status(
+    data_dir: Path, *, kafka: KafkaConnection | None = None, postgres: PostgresConnection | None = None
+) -> Status:
+    """Return the accounts of an installation, in its data folder or on its servers; zeros for what is not there yet.
+
+    Raises `Unavailable` while a server is away.
+    """
+    ops = (_read(data_dir / STATE, _ops) if postgres is None else _server_ops(postgres)) or _Ops()
+    log = (_read(data_dir / LOG, _log) if kafka is None else _server_log(kafka)) or _Log()
+    received, refused, suppressed, published = log.counts
+    lag = sum(max(last - ops.positions.get(partition, log.origin - 1), 0) for partition, last in log.ends.items())
     return Status(
         received=received,
         refused=refused,
         suppressed=suppressed,
         published=published,
-        events=last,
+        events=sum(last - log.origin + 1 for last in log.ends.values()),
         applied=ops.counters.get("applied", 0),
         duplicates=ops.counters.get("duplicates", 0),
         dead_letters=ops.counters.get("dead_letters", 0),
-        lag=max(last - ops.position, 0),
+        lag=lag,
         superseded=ops.counters.get("superseded", 0),
         stays=Stays(**{name: ops.stays.get(name, 0) for name in Stays.__slots__}),
-        idle=last == ops.position and not ops.dirty and ops.shown,
+        idle=lag == 0 and not ops.dirty and (ops.shown or postgres is not None),
         stopped=ops.stopped,
+        late=ops.late,
         quarantine=ops.quarantine,
     )
 
@@ -90,6 +103,8 @@ def wait_idle(
     data_dir: Path,
     seconds: float,
     *,
+    kafka: KafkaConnection | None = None,
+    postgres: PostgresConnection | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> bool:
@@ -100,7 +115,7 @@ def wait_idle(
     deadline = clock() + seconds
     wish = data_dir / WISH
     while True:
-        now = status(data_dir)
+        now = status(data_dir, kafka=kafka, postgres=postgres)
         if now.idle:
             wish.unlink(missing_ok=True)
             return True
@@ -112,13 +127,21 @@ def wait_idle(
 
 
 @dataclass(frozen=True, slots=True)
+class _Log:
+    counts: tuple[int, int, int, int] = (0, 0, 0, 0)
+    ends: dict[int, int] = field(default_factory=dict)
+    origin: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Ops:
-    position: int = 0
+    positions: dict[int, int] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     stays: dict[str, int] = field(default_factory=dict)
     quarantine: tuple[tuple[str, int], ...] = ()
     dirty: bool = False
     stopped: str | None = None
+    late: bool = False
 
     @property
     def shown(self) -> bool:
@@ -137,21 +160,43 @@ def _read(path: Path, reader: Callable[[sqlite3.Connection], Read]) -> Read | No
         connection.close()
 
 
-def _log(connection: sqlite3.Connection) -> tuple[tuple[int, int, int, int], int]:
+def _log(connection: sqlite3.Connection) -> _Log:
     received, refused, suppressed, published = connection.execute(
         "SELECT coalesce(sum(received), 0), coalesce(sum(refused), 0), coalesce(sum(suppressed), 0),"
         " coalesce(sum(published), 0) FROM count"
     ).fetchone()
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-    return (received, refused, suppressed, published), row[0] if row else 0
+    return _Log((received, refused, suppressed, published), {0: row[0] if row else 0})
 
 
-def _ops(connection: sqlite3.Connection) -> _Ops:
+def _server_log(kafka: KafkaConnection) -> _Log:
+    from streaming.kafka_consumer import KafkaLog, published_counts
+
+    log = KafkaLog(kafka)
+    try:
+        ends = {partition: log.last_offset(partition) for partition in log.partitions()}
+    finally:
+        log.close()
+    return _Log(published_counts(kafka), ends, KafkaLog.origin)
+
+
+def _server_ops(postgres: PostgresConnection) -> _Ops:
+    from streaming.postgres import PostgresEngine
+
+    engine = PostgresEngine(postgres)
+    try:
+        with engine.transaction():
+            return _ops(engine.connection)
+    finally:
+        engine.close()
+
+
+def _ops(connection: Database) -> _Ops:
     query = connection.execute
     dirty = "SELECT EXISTS (SELECT 1 FROM dirty) OR EXISTS (SELECT 1 FROM dirty_year)"
-    stopped = query("SELECT text FROM note WHERE name = 'stopped'").fetchone()
+    notes = dict(query("SELECT name, text FROM note").fetchall())
     return _Ops(
-        position=query("SELECT coalesce(sum(position), 0) FROM stored_offset").fetchone()[0],
+        positions=dict(query("SELECT partition, position FROM stored_offset").fetchall()),
         counters=dict(query("SELECT name, value FROM counter").fetchall()),
         stays=dict(query("SELECT status, count(*) FROM stay GROUP BY status").fetchall()),
         quarantine=tuple(
@@ -160,5 +205,6 @@ def _ops(connection: sqlite3.Connection) -> _Ops:
             ).fetchall()
         ),
         dirty=bool(query(dirty).fetchone()[0]),
-        stopped=stopped[0] if stopped else None,
+        stopped=notes.get("stopped"),
+        late="late" in notes,
     )

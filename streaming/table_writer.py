@@ -28,9 +28,11 @@ from streaming.broker import Consumer
 from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer
+from streaming.event import Record
 from streaming.reading import LOG
 from streaming.rounds import Rounds
 from streaming.sink import Sink
+from streaming.staging import nanoseconds
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 
@@ -44,11 +46,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much at once: events a read, persons a round, and how long reading may go on before rows are written."""
+    """How much at once: events a read, persons a round, and how long reading may go on before rows are written.
+
+    `late_s` is half of what the log keeps: events that wait longer are in danger, and the writer says so.
+    """
 
     events: int = 500
     persons: int = 400
     coalesce_s: float = 1.0
+    late_s: float = 3.5 * 86_400
 
 
 USUAL = Pace()
@@ -111,6 +117,7 @@ class TableWriter:
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
+        self._late = False
         self._positions: dict[int, int] | None = None
 
     @property
@@ -164,6 +171,7 @@ class TableWriter:
         if self._positions is None:
             with self._state.transaction():
                 self._state.note("stopped", None)
+                self._state.note("late", None)
             self._take(self._store.share(self._consumer.partitions()))
             self._store.begin()
         elif time.monotonic() >= self._share_at and not self._fresh:
@@ -216,6 +224,7 @@ class TableWriter:
             self._at("read")
             if not records:
                 continue
+            self._watch(records[0])
             fresh, last = apply_batch(
                 self._state,
                 records,
@@ -231,6 +240,18 @@ class TableWriter:
             self._flood.check()
             full = full or len(records) == self._pace.events
         return full
+
+    def _watch(self, record: Record) -> None:
+        """Say once when what is read now waited for longer than half of what the log keeps, and when it is over."""
+        received = nanoseconds(record.event.headers.get("ce_time"))
+        late = received is not None and time.time() - received / 1e9 > self._pace.late_s
+        if late == self._late:
+            return
+        self._late = late
+        with self._state.transaction():
+            self._state.note("late", "lag-age" if late else None)
+        if late:
+            log.warning("lag-age: the log may lose events before they are applied")
 
     def _end_window(self) -> None:
         """Rows of what was read are written: settle the accounts of the events whose person cannot be converted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from streaming.accounts import Status, Stays, status, wait_idle
 from streaming.broker import Counts
 from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
 from streaming.table_writer import TableWriter
-from tests.support.made_events import FINESS, condition, encounter, event, patient, raw_event, rules
+from tests.support.made_events import FINESS, condition, encounter, event, log_of, patient, raw_event, rules, written
 
 
 async def publish(data_dir: Path) -> None:
@@ -115,3 +116,15 @@ async def test_an_installation_whose_events_give_no_row_yet_becomes_idle(tmp_pat
 
     assert (now.applied, now.lag) == (1, 0)
     assert now.idle
+
+
+def test_events_that_wait_for_half_of_the_retention_are_told(tmp_path: Path) -> None:
+    log = log_of([event(patient(), encounter())])
+    written(tmp_path, log).close()
+    late = status(tmp_path).late
+
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    log.append([raw_event(event(patient()).value, ce_time=now)], Counts(FINESS))
+    written(tmp_path, log).close()
+
+    assert (late, status(tmp_path).late) == (True, False)
