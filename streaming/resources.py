@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streaming.database import Database
-from streaming.staging import STRUCTURES, Delivery, links_of
+from streaming.staging import ENCOUNTER, STRUCTURES, Delivery, links_of
 from streaming.versions import NOTHING, History, Version, delete, receive
 
 Address = tuple[str, str]
@@ -225,10 +225,13 @@ def _mark_stays(connection: Database, loose: Mapping[str, set[str]], staged: Sta
 
 
 def _mark_referring(connection: Database, changed: Mapping[Address, _Held], staged: Staged) -> None:
-    """Mark the persons whose resources refer, directly or through other structures, to a changed structure."""
+    """Mark the persons whose resources refer, directly or through other structures, to a changed structure.
+
+    An Encounter counts as one: that of a newborn is part of its mother's.
+    """
     structures: dict[str, list[str]] = {}
     for (finess, key), one in changed.items():
-        if one.type in STRUCTURES:
+        if one.type in STRUCTURES or one.type == ENCOUNTER:
             structures.setdefault(finess, []).append(key)
     for finess, keys in structures.items():
         rows = connection.execute(REFERRING, {"finess": finess, "keys": orjson.dumps(keys).decode()}).fetchall()

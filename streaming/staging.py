@@ -29,6 +29,7 @@ SOURCE = re.compile(r"/hospital/([0-9A-Z]{9})/([^/]+)")
 INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,30}))?(Z|[+-]\d{2}:\d{2})")
 KINDS = {"Patient": "person", "Encounter": "stay"}
 STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
+ENCOUNTER = "Encounter"
 PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")
 AHEAD_NS = 5 * 60 * 1_000_000_000
@@ -133,7 +134,10 @@ def links_of(resource_type: str, body: bytes) -> Links:
     if resource_type == "Patient":
         for link in _listed(resource.get("link")):
             aliases.update(alias for alias in [_alias(link.get("other"), PERSON)] if alias)
-    return Links(kind, frozenset(aliases), frozenset(_targets(resource)))
+    targets = set(_targets(resource))
+    if resource_type == ENCOUNTER:  # a newborn's stay is part of its mother's, which is another person's resource
+        targets.update(_part_of(resource))
+    return Links(kind, frozenset(aliases), frozenset(targets))
 
 
 def flags_of(resource: Mapping[str, Any]) -> frozenset[str]:
@@ -234,6 +238,13 @@ def _listed(value: object) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value]
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _part_of(encounter: Mapping[str, Any]) -> Iterator[str]:
+    for reference in _listed(encounter.get("partOf")):
+        for extension in _listed(reference.get("extension")):
+            if extension.get("url") == RESOURCE and isinstance(extension.get("valueString"), str):
+                yield extension["valueString"]
 
 
 def _targets(node: object) -> Iterator[str]:

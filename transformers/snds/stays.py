@@ -96,7 +96,9 @@ class Judge:
         outside = other_field(visit, content, self.structures)
         if outside:
             return Verdict("quarantined", "field-not-mco", counts={f"field-{outside}": 1})
-        newborn_of = visit.above if visit.above is not None and is_newborn(visit, content) else None
+        # the stay above is another person's when it is known and not among this person's Encounters
+        others = self.structures.holds(visit.above, "Encounter")
+        newborn_of = visit.above if visit.above is not None and (others or is_newborn(visit, content)) else None
         reason = self._refusal(visit, newborn_of)
         if reason:
             return Verdict("quarantined", reason)

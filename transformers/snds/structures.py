@@ -64,6 +64,11 @@ class Structures:
             self._sites[key] = self._follow(key)
         return self._sites[key]
 
+    def holds(self, key: str | None, kind: str) -> bool:
+        """Say whether a resource of another person, or of none, is known under a key."""
+        found = self._structures.get(key) if key else None
+        return found is not None and found.type == kind
+
     def _follow(self, key: str) -> Site:
         geographic = legal = field = None
         owner = None
