@@ -57,4 +57,6 @@ def test_a_restored_backup_goes_on_and_a_resend_doubles_nothing(tmp_path: Path) 
 
         assert accounts["dead_letters"] == 0
         assert rows(second) == expected
+    assert "every row is as it was" in snds_gateway("tables", "rebuild", "--data-dir", str(restored)).stdout
+    assert rows(second) == expected
     assert sum(map(len, expected.values())) > 100

@@ -135,9 +135,13 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
         told = deployment.run(
             "gateway", "push", str(tmp_path / "bundles"), "--url", url, "--key-file", str(key), "--format", "json"
         )
+        accounts = json.loads(deployment.run("writer", "status", "--wait-idle", str(WITHIN_S), "--format", "json"))
         found = stays_in(postgres, expected, log)
 
         summary = json.loads(told)
+        assert accounts["received"] == accounts["published"] + accounts["refused"] == manifest["expected"]["received"]
+        assert accounts["events"] == accounts["applied"] + accounts["duplicates"] > 0
+        assert accounts["stays"]["written"] == expected
         assert summary["refused"] == manifest["expected"]["refused"]
         assert summary["undelivered"] == 0
         assert found == expected
@@ -146,6 +150,8 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
         )
         assert json.loads(again)["accepted"] == summary["accepted"]
         assert httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+    rebuilt = deployment.run("writer", "tables", "rebuild")
+    assert "every row is as it was" in rebuilt
     assert stays_in(postgres, expected, log) == expected
 
 
