@@ -33,6 +33,7 @@ from gateway.worker import Worker
 
 Handler = Callable[[Exchange, Worker], Awaitable[Answer]]
 QUERY_FIELDS = 50
+CLIENT_GONE = 499
 HANDLERS: Mapping[str, Handler] = {
     "take": intake.take,
     "validate": dry_runs.validate,
@@ -118,8 +119,6 @@ class _Served:
             answer = await self._answer(exchange)
             if exchange.caller is not None:
                 await self._worker.audit.keep(_audited(exchange, answer))
-        except Gone:
-            answer = Answer(499, b"", {})
         except PipelineError as error:
             answer = refusal(error, exchange.language)
         self._tell(exchange, answer)
@@ -129,8 +128,8 @@ class _Served:
         """Every failure becomes an answer; what we did not foresee is told by its place, and nobody sees its text."""
         try:
             return await self._handler(exchange, self._worker)
-        except Gone:
-            raise
+        except Gone:  # nobody reads this answer; the audit and the log tell of it all the same
+            return Answer(CLIENT_GONE, b"")
         except Unauthenticated as error:
             self._worker.unknown_caller()
             return refusal(error, exchange.language)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway import logs
 from gateway.supervised import be_tied_to_parent, mark_dead
 
@@ -25,6 +26,7 @@ RESTARTS_WITHIN_S = 60.0
 PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 FAILED = 1
+CONFIGURATION = 78
 
 
 @dataclass(slots=True)
@@ -49,7 +51,10 @@ class Supervisor:
         self._code = 0
 
     def run(self) -> int:
-        """Start the children and stay until a signal, or until a vital one cannot be kept up."""
+        """Start the children and stay until a signal, or until a vital one cannot be kept up.
+
+        A child that ends with 78 found the configuration wrong: starting it again would help nobody.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         for child in self._children:
             self._start(child)
@@ -116,7 +121,10 @@ class Supervisor:
         now = self._clock()
         child.starts = [at for at in child.starts if now - at < RESTARTS_WITHIN_S]
         logs.logger().error("child-ended", child=child.name, code=code, starts=len(child.starts))
-        if len(child.starts) <= RESTARTS:
+        if code == CONFIGURATION and child.vital:
+            self._code = CONFIGURATION
+            self._stop()
+        elif len(child.starts) <= RESTARTS:
             child.again_at = now + min(LONGEST_PAUSE_S, PAUSE_S * 2 ** len(child.starts))
         elif child.vital:
             self._code = FAILED
@@ -182,6 +190,33 @@ def listening(host: str, port: int) -> socket.socket:
         raise
     listener.setblocking(False)  # noqa: FBT003 — the library's own
     return listener
+
+
+def checked_apart(check: Callable[[], None]) -> None:
+    """Run a check in a child: what it starts (threads of a client library) must not be there when workers are forked.
+
+    Raises Misconfigured as the check does. A server that is away is no reason not to start: workers say "not ready".
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        told = b""
+        try:
+            check()
+        except Misconfigured as error:
+            told = f"{error.code}\n{error.detail}".encode()
+        except Unavailable as error:
+            logs.logger().warning("broker-away", code=error.code)
+        finally:
+            os.write(writer, told)
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        code, _, detail = pipe.read().decode().partition("\n")
+    os.waitpid(child, 0)
+    if code:
+        raise Misconfigured(code, detail)
 
 
 def settle_memory() -> None:

@@ -55,6 +55,8 @@ def _supervised(settings: Settings) -> int:
         raise Misconfigured("port-taken", f"port {settings.port}: {failure.strerror}") from None
     with listener:
         loaded = house.load(settings)
+        if settings.broker == "kafka":
+            server.checked_apart(lambda: _check_topics(settings))
         ledger = read_key(settings.data_dir / KEYS / LEDGER)
         audit_check.begin(settings.data_dir, audit.audit_digest(ledger), days=settings.audit_retention_days)
         children = [
@@ -64,8 +66,15 @@ def _supervised(settings: Settings) -> int:
         if settings.broker == "embedded":
             command = [sys.executable, "-m", MODULE, "tables", "run", "--data-dir", str(settings.data_dir)]
             children.insert(0, server.Child("table-writer", server.executed(command), vital=False))
+        logs.logger().info("listening", host=settings.host, port=listener.getsockname()[1])
         server.settle_memory()
         return server.Supervisor(children).run()
+
+
+def _check_topics(settings: Settings) -> None:
+    from streaming.topics import check_topics
+
+    check_topics(kafka_connection(settings))
 
 
 def _worker(serve_worker: Callable[..., int], loaded: House, listener: socket.socket, name: str) -> Callable[[], int]:
