@@ -104,7 +104,7 @@ class CheckContext:
     caller checks each entry itself). `unchecked` collects what could not be checked, once a request. `scope` is the
     package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile,
     `planned` says which the request checks against which. `rebound` are the elements whose extensible binding a
-    profile of the resource replaces by its own.
+    profile of the resource replaces by its own. `kept` is what was found once for a whole resource, by its `id()`.
     """
 
     resource: dict[str, Any]
@@ -119,13 +119,19 @@ class CheckContext:
     judged: dict[tuple[int, str], bool] = field(default_factory=dict)
     planned: frozenset[tuple[int, str]] = frozenset()
     rebound: frozenset[str] = frozenset()
+    kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
     def target(self, reference: str) -> dict[str, Any] | None:
         """Return the resource that a reference names: contained, or of the same request."""
         if not reference.startswith("#"):
             return self.resolve(reference)
-        contained = self.root.get("contained")
-        for one in contained if isinstance(contained, list) else ():
-            if isinstance(one, dict) and one.get("id") == reference[1:]:
-                return one
-        return self.root if reference == "#" else None
+        if reference == "#":
+            return self.root
+        key = ("contained", id(self.root))
+        by_id: dict[str, dict[str, Any]] | None = self.kept.get(key)
+        if by_id is None:
+            listed = self.root.get("contained")
+            resources = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            by_id = {one["id"]: one for one in reversed(resources) if isinstance(one.get("id"), str)}
+            self.kept[key] = by_id
+        return by_id.get(reference[1:])

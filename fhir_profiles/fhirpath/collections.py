@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cmp_to_key
 from typing import Any
 
-from fhir_profiles.fhirpath.equality import distinct, key, sequence
+from fhir_profiles.fhirpath.equality import distinct, key, keys_of, sequence
 from fhir_profiles.fhirpath.errors import Unevaluable
 from fhir_profiles.fhirpath.nodes import Collection, Item, boolean, children, integer_of, single, system, truth
 
@@ -61,7 +61,7 @@ def any_false(c: Collection) -> Collection:
 
 def subset_of(c: Collection, other: Collection) -> Collection:
     """Say whether every item is in the other collection."""
-    keys = {key(item) for item in other}
+    keys = keys_of(other)
     return [all(key(item) in keys for item in c)]
 
 
@@ -168,13 +168,13 @@ def take(c: Collection, number: Collection) -> Collection:
 
 def intersect(c: Collection, other: Collection) -> Collection:
     """Return the items that are in both, each once."""
-    keys = {key(item) for item in other}
+    keys = keys_of(other)
     return distinct([item for item in c if key(item) in keys])
 
 
 def exclude(c: Collection, other: Collection) -> Collection:
     """Return the items that are not in the other collection."""
-    keys = {key(item) for item in other}
+    keys = keys_of(other)
     return [item for item in c if key(item) not in keys]
 
 
@@ -191,7 +191,7 @@ def combine(c: Collection, other: Collection) -> Collection:
 def contains_item(c: Collection, wanted: Collection) -> Collection:
     """Say whether an item is in a collection; nothing when there is no item to look for."""
     item = single(wanted)
-    return [] if item is None else [key(item) in {key(one) for one in c}]
+    return [] if item is None else [key(item) in keys_of(c)]
 
 
 def member_of_collection(wanted: Collection, c: Collection) -> Collection:

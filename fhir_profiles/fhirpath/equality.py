@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
@@ -82,6 +83,22 @@ def key(item: Item) -> tuple[object, ...]:
     if value is None:
         return ("nothing",)
     return (_family(value), value)
+
+
+class Fixed(list[Item]):
+    """A collection that is kept for a resource, with the keys of its items."""
+
+    __slots__ = ("keys",)
+    keys: frozenset[object]
+
+    def __init__(self, items: Collection) -> None:
+        super().__init__(items)
+        self.keys = frozenset(map(key, items))
+
+
+def keys_of(collection: Collection) -> AbstractSet[object]:
+    """Return the keys of the items."""
+    return collection.keys if isinstance(collection, Fixed) else set(map(key, collection))
 
 
 def _frozen(json: Any) -> Any:  # noqa: ANN401 — JSON

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fhir_profiles.fhirpath.boundaries import *  # noqa: F403
 from fhir_profiles.fhirpath.collections import *  # noqa: F403
 from fhir_profiles.fhirpath.conversion import *  # noqa: F403
-from fhir_profiles.fhirpath.equality import compare, equal, equivalent
+from fhir_profiles.fhirpath.equality import Fixed, compare, equal, equivalent
 from fhir_profiles.fhirpath.errors import Unevaluable, Unknown
 from fhir_profiles.fhirpath.moments import order, parse_moment
 from fhir_profiles.fhirpath.nodes import Collection, boolean, truth
@@ -111,6 +111,15 @@ def in_order(one: str, other: str) -> bool | None:
         return None
     sign = order(first, last)
     return None if sign is None else sign <= 0
+
+
+def fixed(x: CheckContext, name: str, context: object, make: Callable[[], Collection]) -> Collection:
+    """Return a part of an expression that is the same for every item of a resource."""
+    key = (name, id(x.resource), id(x.root), id(context))
+    found: Collection | None = x.kept.get(key)
+    if found is None:
+        found = x.kept[key] = Fixed(make())
+    return found
 
 
 def equals(one: Collection, other: Collection) -> Collection:

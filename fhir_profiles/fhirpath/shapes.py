@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fhir_profiles.fhirpath.errors import Unknown
 from fhir_profiles.fhirpath.strings import pattern
 from fhir_profiles.fhirpath.syntax import Binary, Call, Dollar, Expression, Literal, Variable
+from fhir_profiles.fhirpath.translate import parts
 from fhir_profiles.fhirpath.ways import NotInline
 
 
@@ -49,7 +48,7 @@ def depends_on_outside(node: object) -> bool:
         return node.name == "context"
     if isinstance(node, Dollar):
         return node.name != "this"
-    return any(map(depends_on_outside, _parts(node)))
+    return any(map(depends_on_outside, parts(node)))
 
 
 def has_odd_pattern(node: object) -> bool:
@@ -58,7 +57,7 @@ def has_odd_pattern(node: object) -> bool:
         wanted = node.arguments[0] if node.arguments else None
         if not isinstance(wanted, Literal) or not isinstance(wanted.value, str) or not runs(wanted.value):
             return True
-    return any(has_odd_pattern(one) for one in _parts(node))
+    return any(has_odd_pattern(one) for one in parts(node))
 
 
 def runs(text: str) -> bool:
@@ -70,14 +69,8 @@ def runs(text: str) -> bool:
     return True
 
 
-def _parts(node: object) -> Iterable[object]:
-    if isinstance(node, tuple):
-        return node
-    return [getattr(node, name) for name in getattr(node, "__dataclass_fields__", ())]
-
-
 def calls(node: object, names: frozenset[str]) -> bool:
     """Say whether an expression calls one of these functions."""
     if isinstance(node, Call) and node.name in names:
         return True
-    return any(calls(one, names) for one in _parts(node))
+    return any(calls(one, names) for one in parts(node))

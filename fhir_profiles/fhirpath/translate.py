@@ -6,7 +6,8 @@ The source holds no text of the expression but names that passed `quoted`: strin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +34,7 @@ from fhir_profiles.fhirpath.syntax import (
 Constant = Callable[[Any], str]
 NAME_MAXIMUM = 96
 DEEPEST = 150
+_PLAIN = Function("")
 TOO_DEEP = "an expression nested too deep"
 
 
@@ -81,6 +83,7 @@ class _Translator:
 
     def __init__(self, focus: str, constant: Constant, beside: str = "None") -> None:
         self.constant = constant
+        self.keeping = False
         path = constant(focus)
         self.start = f"fp.focus(n, {path})" if beside == "None" else f"fp.focus(n, {path}, {beside})"
 
@@ -92,7 +95,9 @@ class _Translator:
             raise Untranslatable(TOO_DEEP) from None
 
     def write(self, node: Expression, scope: Scope) -> str:
-        """Return the source of an expression that stands in a scope."""
+        """Return the source of an expression that stands in a scope; one that is the same for every item is kept."""
+        if not self.keeping and is_fixed(node):
+            return self.kept(node)
         match node:
             case Empty():
                 return "[]"
@@ -115,6 +120,14 @@ class _Translator:
             case TypeOperator():
                 function = "is_type" if node.operator == "is" else "of_type"
                 return f"fp.{function}({self.write(node.operand, scope)}, {self.constant(node.type)})"
+
+    def kept(self, node: Expression) -> str:
+        """Return the source of a part that is evaluated once a resource: rules over many items stay linear."""
+        self.keeping = True
+        source = self.write(node, Scope("t0"))
+        self.keeping = False
+        name = self.constant(hashlib.blake2b(repr(node).encode(), digest_size=12).hexdigest())
+        return f"fp.fixed(x, {name}, {'n' if uses_context(node) else 'None'}, lambda: {source})"
 
     def literal(self, node: Literal | Moment | Amount) -> str:
         if isinstance(node, Moment):
@@ -215,6 +228,46 @@ class _Translator:
         if node.operator in LAZY_OPERATORS:
             return f"fp.{LAZY_OPERATORS[node.operator]}({left}, lambda: {right})"
         return f"fp.{OPERATORS[node.operator]}({left}, {right})"
+
+
+def is_fixed(node: Expression) -> bool:
+    """Say whether an expression goes down from %resource, %rootResource or %context, and depends on nothing else."""
+    if isinstance(node, Binary) and node.operator in ("|", "&", "+"):
+        sides = [one for one in (node.left, node.right) if not isinstance(one, Literal)]
+        return bool(sides) and all(map(is_fixed, sides))
+    return isinstance(node, Member | Call | At) and _starts_fixed(node) and not _looks_at_item(node)
+
+
+def _starts_fixed(node: Expression | None) -> bool:
+    while isinstance(node, Member | Call | At):
+        node = node.base
+    return isinstance(node, Variable) and node.name in ("resource", "rootResource", "context")
+
+
+def _looks_at_item(node: object) -> bool:
+    """Say whether an expression outside its own criteria uses $this or an element of it."""
+    if isinstance(node, Dollar) or (isinstance(node, Member | Call) and node.base is None):
+        return True
+    if isinstance(node, Call) and FUNCTIONS.get(node.name, _PLAIN).kind in ("lambdas", "iif", "type"):
+        return _looks_at_item(node.base) or (node.name not in ("is", "as", "ofType") and _uses_dollar(node.arguments))
+    return any(map(_looks_at_item, parts(node)))
+
+
+def _uses_dollar(node: object) -> bool:
+    """Say whether $index or $total of an outer scope may be meant."""
+    return isinstance(node, Dollar) or any(map(_uses_dollar, parts(node)))
+
+
+def uses_context(node: object) -> bool:
+    """Say whether an expression uses %context."""
+    return (isinstance(node, Variable) and node.name == "context") or any(map(uses_context, parts(node)))
+
+
+def parts(node: object) -> Iterable[object]:
+    """Return what a node of a syntax tree holds."""
+    if isinstance(node, tuple):
+        return node
+    return [getattr(node, name) for name in getattr(node, "__dataclass_fields__", ())]
 
 
 def type_specifier(node: Expression) -> str:
