@@ -16,6 +16,7 @@ CONTENT_DIGESTS = {
     "fhir_profiles/package.py",
     "fhir_profiles/compiler/profiles.py",
     "fhir_profiles/compiler/cache.py",
+    "fhir_profiles/fhirpath/translate.py",
 }
 
 
