@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streaming import sqlite
 from streaming.quality import Report, measure
 from streaming.quality_checks import checks
 from streaming.quality_sql import Lake
@@ -49,9 +49,7 @@ def together(*some: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str,
 
 
 def state(data_dir: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(data_dir / "ops.sqlite")
-    connection.executescript((files("streaming") / "sql" / "ops.sql").read_text(encoding="utf-8"))
-    return connection
+    return sqlite.connect(data_dir / "ops.sqlite", "ops")
 
 
 def test_right_stays_fail_no_conformance_check(tmp_path: Path) -> None:
@@ -67,36 +65,47 @@ def test_right_stays_fail_no_conformance_check(tmp_path: Path) -> None:
     assert [(cell.group, cell.stays, cell.persons) for cell in report.stays] == [((FINESS, "2024-03"), GOOD, GOOD)]
 
 
-@pytest.mark.parametrize(
-    ("code", "table", "wrong"),
-    [
-        ("stay-units", "T_MCO24B", {"NBR_RUM": 2}),
-        ("stay-diagnoses", "T_MCO24B", {"NBR_DGN": 3}),
-        ("stay-acts", "T_MCO24B", {"NBR_ACT": 0}),
-        ("stay-nights", "T_MCO24B", {"SEJ_NBJ": 5}),
-        ("stay-unit-of-diagnosis", "T_MCO24UM", {"DGN_PAL": "J189"}),
-        ("diagnosis-nomenclature", "T_MCO24B", {"DGN_PAL": "nope"}),
-        ("act-nomenclature", "T_MCO24A", {"CDC_ACT": "XX"}),
-        ("mode-pair", "T_MCO24B", {"ENT_MOD": "7", "ENT_PRV": None}),
-        ("join:T_MCOaaD", "T_MCO24D", {"RSA_NUM": "9999999999"}),
-        ("key:T_MCOaaD", "T_MCO24D", {"RSA_NUM": "0000000000"}),
-        ("beneficiary-known", "T_MCO24C", {"NIR_ANO_17": "N" * 17}),
-        ("chained", "T_MCO24C", {"NIR_ANO_17": "x" * 17}),
-        ("age-plausible", "T_MCO24B", {"AGE_ANN": 140}),
-        ("diagnosis-and-sex", "T_MCO24B", {"DGN_PAL": "O800", "COD_SEX": "1"}),
-        ("residence", "T_MCO24B", {"BDI_DEP": None}),
-        ("act-inside", "T_MCO24A", {"ENT_DAT_DEL": 30}),
-        ("dates-inside", "T_EDS24SEJ", {"FLG_DAT_HOR": 2}),
-        ("type:T_MCOaaB", "T_MCO24B", {"DGN_PAL": "TOO-LONG"}),
-    ],
-)
-def test_a_planted_fault_is_found_by_its_check(tmp_path: Path, code: str, table: str, wrong: dict[str, Any]) -> None:
-    bad = [complete(n) for n in range(1, 21)]
-    for one in bad:
-        one[table][0] |= wrong
-    publish(tmp_path, together(complete(0), *bad, *(complete(n) for n in range(100, 100 + GOOD))))
+FAULTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("stay-units", "T_MCO24B", {"NBR_RUM": 2}),
+    ("stay-diagnoses", "T_MCO24B", {"NBR_DGN": 3}),
+    ("stay-acts", "T_MCO24B", {"NBR_ACT": 0}),
+    ("stay-nights", "T_MCO24B", {"SEJ_NBJ": 5}),
+    ("stay-unit-of-diagnosis", "T_MCO24UM", {"DGN_PAL": "J189"}),
+    ("diagnosis-nomenclature", "T_MCO24B", {"DGN_PAL": "nope"}),
+    ("act-nomenclature", "T_MCO24A", {"CDC_ACT": "XX"}),
+    ("mode-pair", "T_MCO24B", {"ENT_MOD": "7", "ENT_PRV": None}),
+    ("join:T_MCOaaD", "T_MCO24D", {"RSA_NUM": "9999999999"}),
+    ("key:T_MCOaaD", "T_MCO24D", {"RSA_NUM": "0000000000"}),
+    ("beneficiary-known", "T_MCO24C", {"NIR_ANO_17": "N" * 17}),
+    ("chained", "T_MCO24C", {"NIR_ANO_17": "x" * 17}),
+    ("age-plausible", "T_MCO24B", {"AGE_ANN": 140}),
+    ("diagnosis-and-sex", "T_MCO24B", {"DGN_PAL": "O800", "COD_SEX": "1"}),
+    ("residence", "T_MCO24B", {"BDI_DEP": None}),
+    ("act-inside", "T_MCO24A", {"ENT_DAT_DEL": 30}),
+    ("dates-inside", "T_EDS24SEJ", {"FLG_DAT_HOR": 2}),
+    ("type:T_MCOaaB", "T_MCO24B", {"DGN_PAL": "TOO-LONG"}),
+]
 
-    assert of(measure(tmp_path), code).part in (20, 21)
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Forty right stays, and twenty of each fault."""
+    made = [complete(n) for n in range(GOOD)]
+    for place, (_, table, wrong) in enumerate(FAULTS, start=1):
+        bad = [complete(1000 * place + n) for n in range(20)]
+        for one in bad:
+            one[table][0] |= wrong
+        made += bad
+    return measure(publish(tmp_path_factory.mktemp("faulty"), together(*made)))
+
+
+@pytest.mark.parametrize("code", [code for code, _, _ in FAULTS])
+def test_a_planted_fault_is_found_by_its_check(faulty: Report, code: str) -> None:
+    failing = of(faulty, code)
+
+    # one fault may be found by several checks, and a row without its stay leaves that stay one short
+    assert 20 <= failing.part <= 80
+    assert failing.part < failing.whole
 
 
 def test_a_small_number_of_faults_is_masked(tmp_path: Path) -> None:
@@ -134,7 +143,7 @@ def test_results_are_measured_by_month_against_units_and_bounds(tmp_path: Path) 
 def test_quarantine_and_counters_come_from_the_state_with_their_repair(tmp_path: Path) -> None:
     publish(tmp_path, stays(stay(1)))
     connection = state(tmp_path)
-    with connection:
+    with sqlite.transaction(connection):
         connection.execute("INSERT INTO owner (id, finess) VALUES (1, ?)", [FINESS])
         for n in range(25):
             reason = "patient-missing" if n < 20 else "sex-not-codable"
