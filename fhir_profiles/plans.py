@@ -70,8 +70,7 @@ class Planner:
             keys.append(default)
             reported = frozenset({default}) if self._french_profiles == "report" else reported
         distinct = tuple(dict.fromkeys(keys))
-        covered = tuple(dict.fromkeys(above for key in distinct for above in profiles.lineage(key)))
-        return Plan(distinct, reported, tuple(objections), covered)
+        return Plan(distinct, reported, tuple(objections), profiles.covered(distinct))
 
     def _unknown(self, canonical: str, place: str) -> Issue:
         url, bar, _version = canonical.partition("|")

@@ -85,6 +85,7 @@ class BundleIndex:
         self._by_url: dict[str, dict[str, Any]] = {}
         self._by_id: dict[str, dict[str, Any]] = {}
         self._by_version: dict[tuple[str, str], dict[str, Any]] | None = None
+        self._resolved: dict[str, dict[str, dict[str, Any] | None]] = {}
         self.repeated: set[str] = set()
         for entry in parsed.entries:
             if entry.resource is not None:
@@ -97,8 +98,17 @@ class BundleIndex:
                         self._by_url[url] = entry.resource
 
     def resolver(self, entry: Entry) -> Resolver:
-        """Return the function that resolves the references of one entry."""
-        return lambda reference: self.resolve(reference, entry=entry)
+        """Return the function that resolves the references of one entry; entries beside each other share answers."""
+        full_url = entry.full_url
+        base = full_url.rpartition(entry.type)[0] if full_url is not None and full_url.startswith("http") else ""
+        known = self._resolved.setdefault(base, {})
+
+        def resolve(reference: str) -> dict[str, Any] | None:
+            if reference not in known:
+                known[reference] = self.resolve(reference, entry=entry)
+            return known[reference]
+
+        return resolve
 
     def resolve(self, reference: str, *, entry: Entry | None = None) -> dict[str, Any] | None:
         """Return the resource by fullUrl, by the base of the referring entry, else by type and id."""

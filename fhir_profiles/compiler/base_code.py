@@ -149,7 +149,7 @@ class _TypeCode:
         """Write the rule of a choice: one value at most, and one at least where it is mandatory."""
         write, element = self.write, listed[0].element
         name, parent = write.constant(element.name), write.constant(owner.path)
-        keys = write.constant(tuple(one.key for one in listed))
+        keys = write.constant(frozenset(one.key for one in listed))
         with write.block(f"if (g_{group} > 1 or c != len(n)) and several_keys(n, {keys}):"):
             write(f"e = several(e, {name}, {parent})")
         if element.minimum:

@@ -152,14 +152,14 @@ def instant_ok(value: object) -> bool:
     """YYYY-MM-DDThh:mm:ss[.s…](Z|±hh:mm), a day of the calendar; 60 seconds is a leap second."""
     if type(value) is not str or len(value) < 20 or value[10] != "T":
         return False
-    if len(value) == 25 and value[22] == ":" == value[13] == value[16] and value[4] == "-" == value[7]:
-        # The usual form, read in one call; whatever that refuses (a leap second) is looked at closely below.
+    if value[13] == ":" == value[16] and value[4] == "-" == value[7] and _usual_end(value):
+        # The usual forms, read in one call; whatever that refuses (a leap second) is looked at closely below.
         try:
             datetime.fromisoformat(value)
         except ValueError:
             pass
         else:
-            return value.isascii() and value[19] in "+-" and value[20:22] < "14"
+            return value.isascii()
     if not date_ok(value[:10]):
         return False
     if value[-1] == "Z":
@@ -171,6 +171,13 @@ def instant_ok(value: object) -> bool:
     if not (hours in TIMES_OF_DAY[14] and minutes in TIMES_OF_DAY[60]) and offset != "14:00":
         return False
     return _time_ok(value[11:-6])
+
+
+def _usual_end(value: str) -> bool:
+    """Say whether seconds are followed by an offset below 14 hours, or by a fraction and such an offset."""
+    if value[-1] == "Z":
+        return len(value) == 20 or value[19] == "."
+    return value[-3] == ":" and value[-6] in "+-" and value[-5:-3] < "14" and (len(value) == 25 or value[19] == ".")
 
 
 def time_ok(value: object) -> bool:

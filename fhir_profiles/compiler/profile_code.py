@@ -165,12 +165,14 @@ class _ProfileCode:
             with write.block(f"if not any_key(n, {write.constant(needed)}):"):
                 write(f"e = slice_lacks(e, {identity}, {write.constant(name)}, 1)")
         types = write.constant(tuple(key.code for key in child.keys if key.allowed))
+        dropped = {safe_name(key.key): key.step for key in child.keys if not key.allowed}
+        if dropped:
+            with write.block(f"if not {write.constant(frozenset(dropped))}.isdisjoint(n):"):
+                write(f"e = bad_types(e, n, {identity}, {write.constant(dropped)}, {types})")
         for key in child.keys:
-            if key.works or not key.allowed:
+            if key.works:
                 write(f'v = n.get("{safe_name(key.key)}")')
                 with write.block("if v is not None:"):
-                    if not key.allowed:
-                        write(f"e = bad_type(e, {identity}, {write.constant(key.step)}, {types})")
                     for work in key.works:
                         self._value(work, "v", write.constant(key.step))
 

@@ -47,6 +47,7 @@ class Profiles:
         self._index = index
         self._engine = Engine(index, modules)
         self._rebound = lru_cache(maxsize=1024)(self._replaced)
+        self._covered = lru_cache(maxsize=1024)(self._lineages)
 
     def resolve(self, canonical: str) -> str | None:
         """Return the key of `url` or `url|version`; an unknown version of a known url gives None."""
@@ -60,11 +61,17 @@ class Profiles:
         """Return the type that a profile constrains."""
         return self._index.types[key]
 
-    def lineage(self, key: str) -> tuple[str, ...]:
-        """Return a profile and those that it derives from: who conforms to it conforms to them."""
-        found = [key]
-        while (above := self._index.bases.get(found[-1])) is not None and above not in found:
-            found.append(above)
+    def covered(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Return profiles and all those that they derive from: who conforms to one conforms to these."""
+        return self._covered(keys)
+
+    def _lineages(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        for key in keys:
+            above: str | None = key
+            while above is not None and above not in found:
+                found[above] = None
+                above = self._index.bases.get(above)
         return tuple(found)
 
     def canonicals(self) -> Sequence[str]:

@@ -115,9 +115,9 @@ def any_key(node: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
     return any(key in node for key in keys)
 
 
-def several_keys(node: Mapping[str, Any], keys: tuple[str, ...]) -> bool:
+def several_keys(node: dict[str, Any], keys: frozenset[str]) -> bool:
     """Say whether more than one of the keys is there."""
-    return sum(key in node for key in keys) > 1
+    return len(keys & node.keys()) > 1
 
 
 def several(found: Findings | None, name: str, owner: str) -> Findings:

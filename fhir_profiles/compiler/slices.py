@@ -130,11 +130,15 @@ def forbidden(found: Findings | None, identity: str, step: str) -> Findings:
     return add(found, Finding("element-forbidden", step, {"element": name, "parent": parent}, rule=identity))
 
 
-def bad_type(found: Findings | None, identity: str, step: str, types: tuple[str, ...]) -> Findings:
-    """Report a value of a type that the profile takes out."""
-    return add(
-        found, Finding("type-not-allowed", step, {"element": identity, "types": ", ".join(types)}, rule=identity)
-    )
+def bad_types(
+    found: Findings | None, node: dict[str, Any], identity: str, steps: dict[str, str], types: tuple[str, ...]
+) -> Findings | None:
+    """Report the values of types that the profile takes out; `steps` gives those by key."""
+    for key in node:
+        if key in steps:
+            params = {"element": identity, "types": ", ".join(types)}
+            found = add(found, Finding("type-not-allowed", steps[key], params, rule=identity))
+    return found
 
 
 def not_fixed(found: Findings | None, identity: str, step: str, expected: str) -> Findings:
@@ -180,10 +184,15 @@ def target_conforms(value: Any, x: CheckContext, profiles: dict[str, tuple[str, 
     A resource that the request checks against one of them anyway has its faults told there.
     """
     text = value.get("reference") if type(value) is dict else None
-    target = x.target(text) if type(text) is str else None
-    keys = profiles.get(str(target.get("resourceType"))) if target is not None else None
-    if target is None or not keys or any((id(target), key) in x.planned for key in keys):
+    if type(text) is not str:
         return None
+    target = x.target(text)
+    keys = profiles.get(target.get("resourceType", "")) if target is not None else None
+    if target is None or not keys:
+        return None
+    for key in keys:
+        if (id(target), key) in x.planned:
+            return None
     outer, x.resource = x.resource, target
     root, x.root = x.root, target
     try:
