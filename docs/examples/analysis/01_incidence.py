@@ -25,7 +25,8 @@ stays = " UNION ALL ".join(
 # %% Stays and persons; cells under 11 stays or persons are not shown
 answer = lake.execute(
     f"""
-    SELECT left(DGN_PAL, 3) AS diagnosis, BDI_DEP AS department, count(*) AS stays, count(DISTINCT NIR_ANO_17) AS persons
+    SELECT left(DGN_PAL, 3) AS diagnosis, BDI_DEP AS department, count(*) AS stays,
+        count(DISTINCT NIR_ANO_17) AS persons
     FROM ({stays}) GROUP BY ALL HAVING stays >= 11 AND persons >= 11 ORDER BY stays DESC, diagnosis, department
     """
 ).fetchall()

@@ -47,7 +47,8 @@ every_stay = every_year(
 followed, readmitted = lake.execute(
     f"""
     WITH chained AS (
-        SELECT *, lead(EXE_SOI_DTD) OVER (PARTITION BY NIR_ANO_17 ORDER BY EXE_SOI_DTD, EXE_SOI_DTF, RSA_NUM) AS following
+        SELECT *, lead(EXE_SOI_DTD) OVER (
+            PARTITION BY NIR_ANO_17 ORDER BY EXE_SOI_DTD, EXE_SOI_DTF, RSA_NUM) AS following
         FROM ({every_stay}))
     SELECT count(*), count(*) FILTER (following - EXE_SOI_DTF BETWEEN 1 AND 30) FROM chained
     """
