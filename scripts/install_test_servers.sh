@@ -1,5 +1,5 @@
 #!/bin/sh
-# What tests start for real: Java and Maven (Kafka), PostgreSQL. As root, from the distribution's packages; else says
+# What tests start for real: Java and Maven (Kafka), PostgreSQL, nginx. As root, from the distribution's packages; else says
 # what is missing, and the tests that need it are skipped with the same line. No service of the machine is started.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -7,6 +7,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 missing=""
 command -v java >/dev/null || missing="$missing openjdk-17-jre-headless"
 command -v mvn >/dev/null || missing="$missing maven"
+command -v nginx >/dev/null || missing="$missing nginx-light"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
