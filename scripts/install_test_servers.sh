@@ -24,6 +24,9 @@ if [ -n "$missing" ]; then
         { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
             apt-get install -y -qq --no-install-recommends $missing; } >/dev/null ||
             echo "could not be installed, tests that need it are skipped:$missing" >&2
+        case "$missing" in *nginx*)  # the package starts one where systemd runs
+            systemctl disable --now nginx >/dev/null 2>&1 || true ;;
+        esac
     fi
 fi
 
