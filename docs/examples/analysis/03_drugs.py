@@ -28,8 +28,10 @@ for table, told in (("PRE", "prescribed"), ("ADM", "given")):
 # %% Outside: the nine keys join ER_PHA_F, IR_PHA_R gives the class (the operator loads it)
 loaded = lake.execute("SELECT count(*) FROM duckdb_views() WHERE view_name = 'IR_PHA_R'").fetchone()[0]
 if loaded:
-    keys = "DCT_ORD_NUM, FLX_DIS_DTD, FLX_EMT_NUM, FLX_EMT_ORD, FLX_EMT_TYP, FLX_TRT_DTD, ORG_CLE_NUM, PRS_ORD_NUM,"
+    keys = (
+        "DCT_ORD_NUM, FLX_DIS_DTD, FLX_EMT_NUM, FLX_EMT_ORD, FLX_EMT_TYP, FLX_TRT_DTD, ORG_CLE_NUM, PRS_ORD_NUM,"
         " REM_TYP_AFF"
+    )
     boxes, persons = lake.execute(
         f"""
         SELECT coalesce(sum(PHA_ACT_QSN), 0), count(DISTINCT BEN_NIR_PSA)
