@@ -27,6 +27,8 @@ PLACES = (
     (2, 7, 9, 3, 8, 0, 6, 4, 1, 5),
     (7, 0, 4, 6, 9, 1, 3, 2, 5, 8),
 )
+ZERO = ord("0")
+STEPS = tuple(tuple(tuple(row[place[digit]] for digit in range(10)) for row in PRODUCTS) for place in PLACES)
 
 
 def sct_is_right(code: str) -> bool:
@@ -34,6 +36,6 @@ def sct_is_right(code: str) -> bool:
     if not (SHORTEST <= len(code) <= LONGEST and code.isascii() and code.isdigit()) or code[-3:-1] not in PARTITIONS:
         return False
     check = 0
-    for place, digit in enumerate(reversed(code)):
-        check = PRODUCTS[check][PLACES[place % 8][int(digit)]]
+    for place, digit in enumerate(code[::-1].encode()):
+        check = STEPS[place & 7][check][digit - ZERO]
     return check == 0

@@ -27,7 +27,8 @@ from transformers.deidentify.rulebook import RuleBook
 
 Json = Mapping[str, Any]
 
-PSEUDONYM_LENGTHS = (22, 43)
+PSEUDONYM_LENGTHS = frozenset({22, 43})
+AFTER_MONTH = frozenset({b"-", b""})
 SHORTEST_NAME = 4
 SHORTEST_NUMBER = 6
 PERSONS = frozenset({"Patient", "RelatedPerson", "Person", "Practitioner"})
@@ -77,7 +78,13 @@ class Scanner:
         for one in encoded:
             every.update(one.split(b'"')[1::2])  # no string that leaves holds a quote: see the shapes of `rulebook`
         fresh = every - self._public
-        texts = [one for one in fresh if len(one) not in PSEUDONYM_LENGTHS and not _is_dated(one)]
+        # Dates are never compared (every newborn enters on its birth date), pseudonyms would match by chance one day.
+        texts = [
+            one
+            for one in fresh
+            if len(one) not in PSEUDONYM_LENGTHS
+            and (one[4:5] != b"-" or not one[:4].isdigit() or one[7:8] not in AFTER_MONTH)
+        ]
         joined = b"\n".join(texts)
         plain = joined if joined.isascii() else fold(joined.decode("utf-8", "replace")).encode()
         found = self._found
@@ -211,11 +218,6 @@ def _number(text: object) -> tuple[str, ...]:
     if not isinstance(text, str) or len(text) < SHORTEST_NUMBER or not any(map(str.isdigit, text)):
         return ()
     return text, text.lower(), BLANKS.sub("", text).lower()
-
-
-def _is_dated(text: bytes) -> bool:
-    """Say whether a string begins like a date: dates are never compared (every newborn enters on its birth date)."""
-    return text[4:5] == b"-" and text[:4].isdigit() and text[7:8] in (b"-", b"")
 
 
 def _dates(birth: object) -> set[str]:
