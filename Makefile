@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test test-servers check bench docs format lock clean
+.PHONY: help install demo serve test test-servers check bench docs sbom audit format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
@@ -16,6 +16,8 @@ help:
 	@echo "make check    format, lint, types, import direction, documents (under a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
+	@echo "make sbom     what the product is made of, as CycloneDX, in dist/"
+	@echo "make audit    known weaknesses of the dependencies (asks the network; says so when it is not reachable)"
 	@echo "make lock     resolve the lock files anew"
 
 $(VENV)/.made:
@@ -61,6 +63,12 @@ docs: $(VENV)/.developer
 
 bench: $(VENV)/.developer
 	@$(BIN)/python -m bench.run
+
+sbom: $(VENV)/.product
+	@$(BIN)/python -m scripts.build_sbom dist/sbom.cdx.json && echo dist/sbom.cdx.json
+
+audit: $(VENV)/.product
+	@sh scripts/audit.sh $(BIN)
 
 lock: $(VENV)/.developer
 	@sh scripts/lock.sh $(BIN)

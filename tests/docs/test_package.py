@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -80,3 +81,17 @@ def test_every_dependency_is_locked_and_explained() -> None:
     assert names
     assert {name for name in names if name not in page} == set()
     assert {name for name in names if f"\n{re.sub('[._]', '-', name)}==" not in f"\n{lock}"} == set()
+
+
+def test_the_list_of_components_is_the_lock_file() -> None:
+    from scripts.build_sbom import document
+
+    lock = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
+    made = json.loads(document())
+    names = {(one["name"], one["version"]) for one in made["components"]}
+
+    assert (made["bomFormat"], made["specVersion"]) == ("CycloneDX", "1.5")
+    assert names == set(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", lock, re.MULTILINE))
+    assert all(one["properties"] for one in made["components"])
+    assert sum(1 for one in made["components"] if "licenses" in one) > len(names) * 0.9
+    assert document() == document()
