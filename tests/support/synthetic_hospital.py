@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from gateway.synthetic.bundles import correction_bundle, stay_bundle
 from gateway.synthetic.plan import Stay, plan_stays
 from gateway.synthetic.scene import Hospital, unit_table
 from streaming.staging import flags_of
-from tests.support.scrubbed import scrubbed
+from tests.support.scrubbed import keys, scrubbed
 from transformers.contract import Contract, Unit
 from transformers.snds.view import PersonView, Staged
 
@@ -22,14 +22,14 @@ RESOURCE = "urn:snds-gateway:resource"
 STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
 
 
-def units() -> dict[str, Unit]:
+def units(of: Hospital = HOSPITAL) -> dict[str, Unit]:
     """The unit table that `generate` writes."""
-    lines = [line.split(",") for line in unit_table(HOSPITAL).splitlines()[1:]]
+    lines = [line.split(",") for line in unit_table(of).splitlines()[1:]]
     return {code: Unit(finess_geo, type1 or None, type2 or None) for code, finess_geo, type1, type2 in lines}
 
 
-def contract(**changes: Any) -> Contract:
-    return Contract(**({"finess": HOSPITAL.finess, "name": "CHU FICTIF", "test": True, "units": units()} | changes))
+def contract(of: Hospital = HOSPITAL, **changes: Any) -> Contract:
+    return Contract(**({"finess": of.finess, "name": "CHU FICTIF", "test": True, "units": units(of)} | changes))
 
 
 @dataclass(slots=True)
@@ -39,9 +39,11 @@ class Gathered:
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    finess: str = HOSPITAL.finess
 
     def add(self, posted: dict[str, Any], with_contract: Contract) -> None:
-        result = scrubbed(posted, contract=with_contract)
+        self.finess = with_contract.finess
+        result = scrubbed(posted, contract=with_contract, with_keys=keys(finess=with_contract.finess))
         assert not result.refused
         for bundle in result.bundles:
             for entry in orjson.loads(bundle.body)["entry"]:
@@ -71,19 +73,25 @@ class Gathered:
             if resource["resourceType"] not in STRUCTURES:
                 persons.setdefault(self.aliases[_person(resource)], []).append(_staged(key, resource))
         for person, listed in sorted(persons.items()):
-            yield PersonView(HOSPITAL.finess, frozenset({person}), tuple(listed), structures)
+            yield PersonView(self.finess, frozenset({person}), tuple(listed), structures)
 
 
 def hospital(seed: int, stays: int, *, with_contract: Contract | None = None) -> tuple[list[Stay], list[PersonView]]:
     """The stays as planned, and the persons as the table writer sees them once every bundle has come."""
-    agreed = with_contract or contract()
-    gathered = Gathered()
     planned = list(plan_stays(seed, stays))
+    return planned, views_of(planned, seed, with_contract=with_contract or contract())
+
+
+def views_of(
+    planned: Iterable[Stay], seed: int, *, with_contract: Contract, of: Hospital = HOSPITAL
+) -> list[PersonView]:
+    """The persons of a hospital that sent these stays."""
+    gathered = Gathered()
     for stay in planned:
-        gathered.add(stay_bundle(seed, HOSPITAL, stay), agreed)
+        gathered.add(stay_bundle(seed, of, stay), with_contract)
         if stay.kind == "corrected":
-            gathered.add(correction_bundle(seed, HOSPITAL, stay), agreed)
-    return planned, list(gathered.views())
+            gathered.add(correction_bundle(seed, of, stay), with_contract)
+    return list(gathered.views())
 
 
 def _stamp(resource: dict[str, Any]) -> str:
