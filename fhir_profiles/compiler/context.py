@@ -92,7 +92,7 @@ class Shared:
 
     unchecked: set[str] = field(default_factory=set)
     judged: dict[tuple[int, str], bool] = field(default_factory=dict)
-    planned: frozenset[tuple[int, str]] = frozenset()
+    planned: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -117,20 +117,21 @@ class CheckContext:
     checks: Checks = field(default_factory=NoChecks)
     scope: str = ""
     judged: dict[tuple[int, str], bool] = field(default_factory=dict)
-    planned: frozenset[tuple[int, str]] = frozenset()
+    planned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     rebound: frozenset[str] = frozenset()
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
 
-    def target(self, reference: str) -> dict[str, Any] | None:
-        """Return the resource that a reference names: contained, or of the same request."""
+    def target(self, reference: str, entry: dict[str, Any] | None = None) -> dict[str, Any] | None:
+        """Return the resource that a reference names: contained in `root` (or in `entry`), or of the same request."""
         if not reference.startswith("#"):
             return self.resolve(reference)
+        root = self.root if entry is None else entry
         if reference == "#":
-            return self.root
-        key = ("contained", id(self.root))
+            return root
+        key = ("contained", id(root))
         by_id: dict[str, dict[str, Any]] | None = self.kept.get(key)
         if by_id is None:
-            listed = self.root.get("contained")
+            listed = root.get("contained")
             resources = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
             by_id = {one["id"]: one for one in reversed(resources) if isinstance(one.get("id"), str)}
             self.kept[key] = by_id

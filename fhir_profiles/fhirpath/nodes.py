@@ -24,14 +24,18 @@ PRIMITIVE_CHILDREN = ("id", "extension")
 
 
 class Node:
-    """An element: its JSON (None for a primitive without value), its type path, the `_` sibling of a primitive."""
+    """An element: its JSON (None for a primitive without value), its type path, the `_` sibling of a primitive.
 
-    __slots__ = ("beside", "json", "type")
+    `entry` is the resource of a Bundle's entry that it lies in: `#…` means what is contained there.
+    """
 
-    def __init__(self, json: Json, type_path: str, beside: Json = None) -> None:
+    __slots__ = ("beside", "entry", "json", "type")
+
+    def __init__(self, json: Json, type_path: str, beside: Json = None, entry: Json = None) -> None:
         self.json = json
         self.type = type_path
         self.beside = beside
+        self.entry = entry
 
     @property
     def is_primitive(self) -> bool:
@@ -49,13 +53,13 @@ class TypeInfo:
         self.name = name
 
 
-def node(json: Json, type_path: str, beside: Json = None) -> Node:
+def node(json: Json, type_path: str, beside: Json = None, entry: Json = None) -> Node:
     """Make the node of an element; a resource gets the type that it says it has."""
-    if isinstance(json, dict) and "resourceType" in json and type_path not in ("Reference",):
+    if isinstance(json, dict) and "resourceType" in json:
         name = json["resourceType"]
         if isinstance(name, str) and r4_types().is_resource(name):
-            return Node(json, name)
-    return Node(json, type_path, beside)
+            return Node(json, name, None, entry)
+    return Node(json, type_path, beside, entry)
 
 
 def child(collection: Collection, name: str) -> Collection:
@@ -66,7 +70,7 @@ def child(collection: Collection, name: str) -> Collection:
             if isinstance(item.json, dict):
                 element = r4_types().children(item.type).get(name)
                 if element is not None:
-                    _add(found, item.json, element)
+                    _add(found, item, element)
             elif item.is_primitive and name in PRIMITIVE_CHILDREN:
                 _add_beside(found, item, name)
         elif type(item) is TypeInfo and name in ("name", "namespace"):
@@ -82,14 +86,15 @@ def children(collection: Collection) -> Collection:
             continue
         if isinstance(item.json, dict):
             for element in r4_types().children(item.type).values():
-                _add(found, item.json, element)
+                _add(found, item, element)
         elif item.is_primitive:
             for name in PRIMITIVE_CHILDREN:
                 _add_beside(found, item, name)
     return found
 
 
-def _add(found: Collection, json: Json, element: Child) -> None:
+def _add(found: Collection, item: Node, element: Child) -> None:
+    json = item.json
     for key, kind in element.options:
         value = json.get(key)
         if kind in PRIMITIVES:
@@ -97,9 +102,10 @@ def _add(found: Collection, json: Json, element: Child) -> None:
             if value is not None or beside is not None:
                 _add_primitives(found, value, kind, beside)
         elif isinstance(value, list):
-            found.extend(node(one, kind) for one in value if isinstance(one, dict))
+            found.extend(node(one, kind, None, item.entry) for one in value if isinstance(one, dict))
         elif isinstance(value, dict):
-            found.append(node(value, kind))
+            inside = value if kind == "Resource" and item.type == "Bundle.entry" else item.entry
+            found.append(node(value, kind, None, inside))
 
 
 def _add_primitives(found: Collection, value: Json, kind: str, beside: Json) -> None:

@@ -123,12 +123,13 @@ def resolve(c: Collection, x: CheckContext) -> Collection:
     found: Collection = []
     for item in c:
         reference: object = item
+        entry = None
         if type(item) is Node:
-            reference = item.json.get("reference") if isinstance(item.json, dict) else item.json
+            reference, entry = (item.json.get("reference") if isinstance(item.json, dict) else item.json), item.entry
         if isinstance(reference, str):
-            target = x.target(reference)
+            target = x.target(reference, entry)
             if target is not None:
-                found.append(make_node(target, "Resource"))
+                found.append(make_node(target, "Resource", None, entry if reference[:1] == "#" else None))
     return found
 
 
