@@ -31,23 +31,38 @@ class Plan:
     covered: tuple[str, ...] = ()
 
 
-class Planner:
-    """Makes the plans of one request and keeps them until it ends."""
+Key = tuple[str, tuple[str, ...], str | None, FrenchProfiles, tuple[str, ...]]
+Kept = dict[Key, Plan]
+KEPT_MAXIMUM = 4096
 
-    def __init__(self, profiles: Profiles, french_profiles: FrenchProfiles, forced: Sequence[str] = ()) -> None:
+
+class Planner:
+    """Makes the plans of one request and keeps them until it ends; those of loaded profiles are `kept` for the next."""
+
+    def __init__(
+        self,
+        profiles: Profiles,
+        french_profiles: FrenchProfiles,
+        forced: Sequence[str] = (),
+        *,
+        kept: Kept | None = None,
+    ) -> None:
         self._profiles = profiles
-        self._french_profiles = french_profiles
-        self._forced = forced
-        self._plans: dict[tuple[str, tuple[str, ...], str | None], Plan] = {}
+        self._french_profiles: FrenchProfiles = french_profiles
+        self._forced = tuple(forced)
+        self._plans: dict[Key, Plan] = {}
+        self._kept = {} if kept is None else kept
 
     def plan(self, kind: str, resource: dict[str, Any]) -> Plan:
         """Return the plan of a resource of this type."""
         declared = declared_profiles(resource)
         french = None if self._french_profiles == "declared" else self._profiles.french(kind, resource)
-        key = (kind, declared, french)
-        plan = self._plans.get(key)
+        key = (kind, declared, french, self._french_profiles, self._forced)
+        plan = self._kept.get(key) or self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._make(kind, declared, french=french)
+            if not plan.objections and len(self._kept) < KEPT_MAXIMUM:
+                self._kept[key] = plan  # of loaded profiles alone: nothing that a sender made up
         return plan
 
     def _make(self, kind: str, declared: tuple[str, ...], *, french: str | None) -> Plan:

@@ -20,7 +20,7 @@ from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.nomenclatures import Nomenclatures, load_nomenclatures
-from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Plan, Planner
+from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Kept, Plan, Planner
 from fhir_profiles.references import BundleIndex, check_references
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
 
@@ -39,6 +39,7 @@ class Validator:
 
     profiles: Profiles
     nomenclatures: Nomenclatures = field(default_factory=Nomenclatures)
+    plans: Kept = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def definitions_version(self) -> str:
@@ -93,13 +94,13 @@ class _Run:
         self.of_bundle: list[Issue] = []
         self.of_entry: dict[int, list[Issue]] = defaultdict(list)
         self.shared = Shared()
-        self.planner = Planner(profiles, french_profiles, list(self._forced(forced)))
+        self.planner = Planner(profiles, french_profiles, list(self._forced(forced)), kept=validator.plans)
 
     def verdict(self) -> Verdict:
         checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
         planned = zip(checked, plans, strict=True)
-        self.shared.planned = frozenset((id(resource), key) for (_, resource), plan in planned for key in plan.covered)
+        self.shared.planned = {id(resource): plan.covered for (_, resource), plan in planned}
         self._bundle()
         for number, found in check_entries(self.parsed):
             self.of_entry[number].append(found)

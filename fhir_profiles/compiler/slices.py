@@ -190,8 +190,9 @@ def target_conforms(value: Any, x: CheckContext, profiles: dict[str, tuple[str, 
     keys = profiles.get(target.get("resourceType", "")) if target is not None else None
     if target is None or not keys:
         return None
+    planned = x.planned.get(id(target), ())
     for key in keys:
-        if (id(target), key) in x.planned:
+        if key in planned:
             return None
     outer, x.resource = x.resource, target
     root, x.root = x.root, target
