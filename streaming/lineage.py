@@ -6,7 +6,6 @@ a local key or a level-1 pseudonym in what is returned.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,8 +16,8 @@ import orjson
 
 from fhir_profiles.errors import PipelineError, Unavailable
 from streaming import sqlite
-from streaming.accounts import STATE
 from streaming.batches import Contracts
+from streaming.database import Database
 from streaming.layout import logical_name, year_of
 from streaming.numbers import FIND
 from streaming.persons import Loaded, Views, persons
@@ -84,66 +83,62 @@ class _Place(NamedTuple):
     focus: str | None = None
 
 
-def explain(data_dir: Path, table: str, key: str, *, keys: TableKeys, contracts: Contracts) -> list[Explained]:
-    """Explain the rows of a published table that have this key. Raises `LineageError`."""
+def explain(
+    state: Database, data_dir: Path, table: str, key: str, *, keys: TableKeys, contracts: Contracts
+) -> list[Explained]:
+    """Explain the rows of a published table that have this key. Raises `LineageError`.
+
+    `state` is `ops` inside a transaction; the embedded log and the reference data are read in `data_dir`.
+    """
     logical = logical_name(table)
     if logical not in TABLES:
         raise LineageError("table-unknown")
-    connection = sqlite.connect_read_only(data_dir / STATE)
-    try:
-        with sqlite.snapshot(connection):
-            found = _look(connection, table, logical, key, keys)
-            if found is None:
-                raise LineageError("row-unknown")
-            loaded = _loaded(connection, found)
-            convert = partial(
-                person_rows,
-                contract=contracts(found.finess) or Contract(finess=found.finess),
-                pseudonyms=keys,
-                numbers=_numbers(connection, found.finess),
-                reference=read_reference(data_dir),
-            )
-            view = _focused(loaded.view, found.focus)
-            rows = trace(view, convert, table, logical=logical, wanted=found.wanted)
-            types = {one.key: one.type for one in (*view.resources, *view.structures.values())}
-            places = {**loaded.origins, **_structures(connection, found.finess, view)}
-    finally:
-        connection.close()
+    found = _look(state, table, logical, key, keys)
+    if found is None:
+        raise LineageError("row-unknown")
+    loaded = _loaded(state, found)
+    convert = partial(
+        person_rows,
+        contract=contracts(found.finess) or Contract(finess=found.finess),
+        pseudonyms=keys,
+        numbers=_numbers(state, found.finess),
+        reference=read_reference(data_dir),
+    )
+    view = _focused(loaded.view, found.focus)
+    rows = trace(view, convert, table, logical=logical, wanted=found.wanted)
     if not rows:
         raise LineageError("row-unknown")
-    given = {
-        one: [*row.needed, *(key for column in row.columns for key in column.given_by)] for one, row in enumerate(rows)
-    }
-    offsets = _offsets(data_dir, {places[key][0] for some in given.values() for key in some if key in places})
+    types = {one.key: one.type for one in (*view.resources, *view.structures.values())}
+    places = {**loaded.origins, **_structures(state, found.finess, view)}
+    given = [dict.fromkeys((*row.needed, *(one for column in row.columns for one in column.given_by))) for row in rows]
+    offsets = _offsets(data_dir, {places[one][0] for some in given for one in some})
     return [
-        Explained(row, {key: _origin(types[key], places[key], offsets) for key in dict.fromkeys(given[one])})
-        for one, row in enumerate(rows)
+        Explained(row, {one: _origin(types[one], places[one], offsets) for one in some})
+        for row, some in zip(rows, given, strict=True)
     ]
 
 
-def _look(connection: sqlite3.Connection, table: str, logical: str, key: str, keys: TableKeys) -> _Place | None:
+def _look(state: Database, table: str, logical: str, key: str, keys: TableKeys) -> _Place | None:
     if logical in NUMBERED:
         column, kind = NUMBERED[logical]
         number, _, line = key.partition("/")
-        found = next(_numbered(connection, kind, lambda local: keys.technical(local) == number), None)
+        found = next(_numbered(state, kind, lambda local: keys.technical(local) == number), None)
         wanted: dict[str, Any] = {column: number} | ({"CST_LIG_NUM": int(line)} if line.isdecimal() else {})
         return found and found._replace(wanted=wanted)
     if logical in DCIR:
         asked = int(key) if key.isdecimal() else -1
-        found = next(
-            _numbered(connection, "MedicationDispense", lambda local: account_number(local, keys) == asked), None
-        )
+        found = next(_numbered(state, "MedicationDispense", lambda local: account_number(local, keys) == asked), None)
         return found and found._replace(wanted={"DCT_ORD_NUM": asked})
     if logical in ("IR_BEN_R", "IR_BEN_R_ARC"):
-        return _beneficiary(connection, key, keys)
-    return _stay(connection, year_of(table), key, logical)
+        return _beneficiary(state, key, keys)
+    return _stay(state, year_of(table), key, logical)
 
 
-def _stay(connection: sqlite3.Connection, year: int | None, key: str, logical: str) -> _Place | None:
+def _stay(state: Database, year: int | None, key: str, logical: str) -> _Place | None:
     """Find a stay by `RSA_NUM`, `ETA_NUM/RSA_NUM`, or these with the order number of the row."""
     parts = key.split("/")
     finess = parts.pop(0) if len(parts) > 1 and len(parts[0]) == 9 else None
-    row = connection.execute(
+    row = state.execute(
         "SELECT n.finess, r.person FROM rsa_number n JOIN resource r ON r.finess = n.finess AND r.key = n.stay"
         " WHERE n.year = ? AND n.rsa_num = ? AND coalesce(?, n.finess) = n.finess AND r.person IS NOT NULL",
         (year, parts[0], finess),
@@ -157,9 +152,9 @@ def _stay(connection: sqlite3.Connection, year: int | None, key: str, logical: s
     return _Place(row[0], row[1], wanted)
 
 
-def _numbered(connection: sqlite3.Connection, kind: str, is_it: Callable[[str], bool]) -> Iterator[_Place]:
+def _numbered(state: Database, kind: str, is_it: Callable[[str], bool]) -> Iterator[_Place]:
     """Yield the resource whose number it is: its own, or that of one of its components."""
-    listed = connection.execute(
+    listed = state.execute(
         "SELECT finess, key, person FROM resource WHERE type = ? AND body IS NOT NULL AND person IS NOT NULL", (kind,)
     ).fetchall()
     for finess, local, person in listed:
@@ -171,9 +166,9 @@ def _numbered(connection: sqlite3.Connection, kind: str, is_it: Callable[[str], 
                 yield _Place(finess, person, {}, local)
 
 
-def _beneficiary(connection: sqlite3.Connection, key: str, keys: TableKeys) -> _Place | None:
+def _beneficiary(state: Database, key: str, keys: TableKeys) -> _Place | None:
     number = key.partition("/")[0]
-    facts = connection.execute(
+    facts = state.execute(
         "SELECT finess, person, body FROM resource WHERE type = 'Basic' AND body IS NOT NULL AND person IS NOT NULL"
     )
     for finess, person, body in facts:
@@ -182,9 +177,9 @@ def _beneficiary(connection: sqlite3.Connection, key: str, keys: TableKeys) -> _
     return None
 
 
-def _loaded(connection: sqlite3.Connection, found: _Place) -> Loaded:
-    views = Views(connection, found.finess)
-    for person in persons(connection, found.finess, [found.alias]):
+def _loaded(state: Database, found: _Place) -> Loaded:
+    views = Views(state, found.finess)
+    for person in persons(state, found.finess, [found.alias]):
         if found.alias in person.aliases:
             return views.load(person)
     raise LineageError("row-unknown")
@@ -205,18 +200,18 @@ def _focused(view: PersonView, focus: str | None) -> PersonView:
     return replace(view, resources=kept)
 
 
-def _numbers(connection: sqlite3.Connection, finess: str) -> Callable[[str, int], str]:
+def _numbers(state: Database, finess: str) -> Callable[[str, int], str]:
     def number(stay: str, year: int) -> str:
-        row = connection.execute(FIND, (finess, year, stay)).fetchone()
+        row = state.execute(FIND, (finess, year, stay)).fetchone()
         return str(row[0]) if row else ""
 
     return number
 
 
-def _structures(connection: sqlite3.Connection, finess: str, view: PersonView) -> dict[str, tuple[str, int]]:
+def _structures(state: Database, finess: str, view: PersonView) -> dict[str, tuple[str, int]]:
     found = {}
     for key in view.structures:
-        row = connection.execute("SELECT event_id, entry FROM resource WHERE finess = ? AND key = ?", (finess, key))
+        row = state.execute("SELECT event_id, entry FROM resource WHERE finess = ? AND key = ?", (finess, key))
         found[key] = tuple(row.fetchone())
     return found
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
-from streaming import sqlite
-from streaming.accounts import STATE
+from streaming.database import Database
 
 OF_PERSONS = """
 SELECT s.status, s.exit_year, s.reason, s.event_id, s.entry FROM stay s
@@ -35,13 +33,9 @@ class StayFound(NamedTuple):
     entry: int | None
 
 
-def stays_of(data_dir: Path, finess: str, *, persons: Iterable[str], stays: Iterable[str]) -> list[StayFound]:
+def stays_of(state: Database, finess: str, *, persons: Iterable[str], stays: Iterable[str]) -> list[StayFound]:
     """Return the stays of these aliases; those of a visit when there is one, else those of the person."""
     visits = sorted(stays)
     query, aliases = (OF_STAYS, visits) if visits else (OF_PERSONS, sorted(persons))
-    connection = sqlite.connect_read_only(data_dir / STATE)
-    try:
-        rows = connection.execute(query, {"finess": finess, "aliases": json.dumps(aliases)}).fetchall()
-    finally:
-        connection.close()
+    rows = state.execute(query, {"finess": finess, "aliases": json.dumps(aliases)}).fetchall()
     return [StayFound(*row) for row in rows]

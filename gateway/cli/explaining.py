@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.access import KEYS, Access
 from gateway.cli import screen
+from gateway.cli.dead_letters import opened_state
 from gateway.cli.queries import plain
 from streaming.lineage import Explained, explain
 from transformers.deidentify.keys import load_table_keys
@@ -21,7 +22,9 @@ PRODUCT = "fhir-snds-gateway"
 
 def explain_row(data_dir: Path, table: str, key: str, *, every_column: bool, as_json: bool) -> int:
     """Explain the rows of a table that have this key."""
-    found = explain(data_dir, table, key, keys=load_table_keys(data_dir / KEYS), contracts=Access(data_dir).contract)
+    keys, contracts = load_table_keys(data_dir / KEYS), Access(data_dir).contract
+    with opened_state(data_dir) as state, state.transaction():
+        found = explain(state.connection, data_dir, table, key, keys=keys, contracts=contracts)
     for one in found:
         if as_json:
             screen.write_json(told(one))

@@ -17,6 +17,7 @@ from fhir_profiles.limits import Limits
 from fhir_profiles.values import ValidBundle
 from gateway.access import KEYS, Access
 from gateway.cli import screen
+from gateway.cli.dead_letters import opened_state
 from streaming.quarantine import StayFound, stays_of
 from transformers.contract import Contract
 from transformers.deidentify.keys import load_gateway_keys
@@ -30,7 +31,8 @@ def find(data_dir: Path, finess: str, file: Path, *, source: str, language: str,
     """Show the stays that a FHIR Patient or Encounter stands for; 1 when none is known."""
     contract = Access(data_dir).contract(finess) or Contract(finess=finess)
     aliases = _aliases(file, contract, source=source, keys=data_dir / KEYS)
-    found = stays_of(data_dir, finess, persons=aliases[PERSON], stays=aliases[STAY])
+    with opened_state(data_dir) as state:
+        found = stays_of(state.connection, finess, persons=aliases[PERSON], stays=aliases[STAY])
     if as_json:
         for one in found:
             screen.write_json(_told(one, language))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from streaming import sqlite
 from streaming.broker import Counts
 from streaming.conversion import Rules
 from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
@@ -79,7 +80,11 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TableK
 
 def ask(installation: Any, table: str, key: str) -> list[Explained]:
     data_dir, keys, _ = installation
-    return explain(data_dir, table, key, keys=keys, contracts=lambda _: CONTRACT)
+    state = sqlite.connect_read_only(data_dir / "ops.sqlite")
+    try:
+        return explain(state, data_dir, table, key, keys=keys, contracts=lambda _: CONTRACT)
+    finally:
+        state.close()
 
 
 def given(one: Explained, column: str) -> set[tuple[str, str, int]]:
