@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from transformers.snds.elements import REMOVED, RESOURCE, STAY, Json, extension_value, identifiers, referred
 from transformers.snds.elements import version_order as version
-from transformers.snds.instants import Moment, moment
+from transformers.snds.instants import Moment, before, moment
 from transformers.snds.view import Staged
 
 EMERGENCY = "EMER"
@@ -205,18 +205,18 @@ def _visit(
     current: Mapping[str, Staged],
     parents: Mapping[str, str],
 ) -> Visit:
-    """Choose the root: not an emergency one, finished with an end, latest version; a stub never overrides it."""
+    """Choose the root: finished with an end, latest version; a stub never overrides it."""
     ranked = sorted(group, key=_weight, reverse=True)
-    root = ranked[0]
-    own = class_of(root)
-    emergencies = tuple(one for one in ranked[1:] if class_of(one) == EMERGENCY and own != EMERGENCY)
+    root = next((one for one in ranked if _admitted_after(one, ranked[0])), ranked[0])
+    admission = class_of(root) != EMERGENCY
+    emergencies = tuple(one for one in ranked if admission and class_of(one) == EMERGENCY)
     keys = {one.key for one in group}
     units = tuple(current[key] for key in sorted(parts) if parts[key][0] == key and parts[key][1] in keys)
     above = parents.get(root.key)
     return Visit(
         key=root.key,
         root=root,
-        members=tuple(one for one in ranked if one not in emergencies),
+        members=(root, *(one for one in ranked if one is not root and one not in emergencies)),
         children=units,
         emergencies=emergencies,
         under=frozenset(joined[key] for key in keys if key in joined),
@@ -229,7 +229,18 @@ def _weight(one: Staged) -> tuple[object, ...]:
     finished = resource.get("status") == DISCHARGED
     ended = finished and moment(resource.get("period", {}).get("end")) is not None
     begun = resource.get("status") in BEGUN
-    return (class_of(one) != EMERGENCY, ended, finished, begun, version(one))
+    return (ended, class_of(one) != EMERGENCY, finished, begun, version(one))
+
+
+def _admitted_after(one: Staged, emergency: Staged) -> bool:
+    """Say whether an Encounter is the admission that an emergency visit of the same number led to, still going on.
+
+    A stub says no more than that the visit goes on: an admission begins after the emergency visit did.
+    """
+    if class_of(emergency) != EMERGENCY or class_of(one) == EMERGENCY or one.resource.get("status") not in BEGUN:
+        return False
+    came, admitted = (moment(each.resource.get("period", {}).get("start")) for each in (emergency, one))
+    return came is not None and admitted is not None and before(came, admitted)
 
 
 def _index(visits: tuple[Visit, ...], current: Mapping[str, Staged], parts: Mapping[str, tuple[str, str]]) -> Visits:

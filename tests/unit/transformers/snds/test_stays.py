@@ -246,6 +246,18 @@ def test_an_emergency_encounter_with_the_number_of_the_stay_is_its_emergency_par
     assert only(rows, "T_EDSaaSEJ")["SEJ_PAS_URG"] == "5"
 
 
+@pytest.mark.parametrize(
+    ("start", "status"), [("2024-01-10T06:00:00+01:00", "open"), ("2024-01-10", "none"), (None, "none")]
+)
+def test_an_admission_going_on_after_an_emergency_visit_is_told_from_a_stub_of_it(
+    start: str | None, status: str
+) -> None:
+    visit = encounter("ed", "2024-01-10T02:00:00+01:00", "2024-01-10T07:00:00+01:00", kind="EMER", visit="nda-1")
+    rows = adult(visit, encounter("other", start, None, visit="nda-1"))
+
+    assert [one.status for one in rows.stays] == [status]
+
+
 def test_until_2022_an_emergency_passage_is_the_provenance() -> None:
     visit = encounter("ed", "2022-01-10T02:00:00+01:00", "2022-01-10T07:00:00+01:00", kind="EMER")
     admission = encounter("stay", "2022-01-10T08:00:00+01:00", "2022-01-14T10:00:00+01:00", hospitalization={})
