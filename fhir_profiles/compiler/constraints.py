@@ -77,7 +77,8 @@ def emit_constraints(
                     with write.block(f"if {others}:"):
                         _write_rules(write, rare, node=node, raise_up=raise_up)
             with write.block("except fp.MALFORMED:"):
-                write("e = fp.malformed(e)")
+                keys = write.constant(", ".join(dict.fromkeys(rule.constraint.key for rule in rules)))
+                write(f"e = fp.malformed(e, x, {keys})")
 
 
 def focus_of(owner: Element, structure: Structure, type_code: str | None = None) -> str:

@@ -77,9 +77,11 @@ def evaluable(found: Sequence[Finding]) -> bool:
     return not any(one.code in _SHAPE for one in found)
 
 
-def malformed(found: list[Finding] | None) -> list[Finding] | None:
-    """Leave the rules of an element with malformed content: what is malformed was reported where it stands."""
-    return found
+def malformed(found: Findings | None, x: CheckContext, keys: str) -> Findings | None:
+    """Say that rules were not evaluated on malformed content, unless what is malformed is among the findings."""
+    from fhir_profiles.compiler.findings import sound
+
+    return found if found is not None and not sound(found) else not_checked(found, x, keys)
 
 
 def unlike(values: list[Any], text: str) -> bool:

@@ -118,6 +118,16 @@ def test_a_malformed_element_is_not_judged_by_its_rules() -> None:
     assert len(check(PATIENT, context(PATIENT), wrong_code) or []) == 2
 
 
+def test_a_rule_that_meets_malformed_content_says_that_it_was_not_evaluated() -> None:
+    """Another check reports what is malformed; nothing is passed over in silence."""
+    odd = {**PATIENT, "contact": 5}
+    check = compiled("contact.all(name.exists())")
+    reported = [Finding("format-date", ".birthDate")]
+
+    assert [one.code for one in check(odd, context(odd), None) or []] == ["constraint-not-checked"]
+    assert check(odd, context(odd), reported) == reported
+
+
 @settings(max_examples=300, deadline=None)
 @given(value=JSON, resource=st.dictionaries(NAMES, JSON, max_size=6), choice=st.integers(0, len(EVERY_RULE) - 1))
 def test_no_json_makes_a_rule_raise(value: Any, resource: dict[str, Any], choice: int) -> None:
