@@ -69,13 +69,13 @@ class Rows:
     stays: tuple[StayOutcome, ...]
 
 
-def look(content: bytes, bench: Bench, *, explain: bool = False) -> Look:
-    """Check one body and scrub it as the gateway would."""
+def look(content: bytes, bench: Bench, *, explain: bool = False, profiles: Sequence[str] = ()) -> Look:
+    """Check one body and scrub it as the gateway would; `profiles` are canonicals to check besides."""
     try:
         parsed = parse(content, bench.limits)
     except Refused as refusal:
         return Look(with_positions(refusal.issues, content), None)
-    verdict = bench.validator.validate(parsed, french_profiles=bench.contract.french_profiles)
+    verdict = bench.validator.validate(parsed, french_profiles=bench.contract.french_profiles, profiles=profiles)
     if verdict.valid is None:
         return Look(with_positions(verdict.issues, content), None)
     scrubbed = scrub(

@@ -24,8 +24,8 @@ class LakeError(PipelineError):
 
 
 @contextmanager
-def reading(data_dir: Path, *writable: Path) -> Iterator[Any]:
-    """Open the lake; `writable` are folders that this command may also use."""
+def reading(data_dir: Path, *writable: Path, memory: str | None = None) -> Iterator[Any]:
+    """Open the lake; `writable` are folders that this command may also use, `memory` is a bound (`512MB`)."""
     folder = (data_dir / "lake").resolve()
     database = folder / DATABASE
     if not database.is_file():
@@ -34,6 +34,8 @@ def reading(data_dir: Path, *writable: Path) -> Iterator[Any]:
         allowed = ", ".join(f"'{str(path).replace(chr(39), chr(39) * 2)}/'" for path in (folder, *writable))
         connection.execute(f"SET allowed_directories = [{allowed}]")
         connection.execute("SET enable_external_access = false")
+        if memory is not None:
+            connection.execute(f"SET memory_limit = '{memory}'")
         connection.execute("SET lock_configuration = true")
         yield connection
 
@@ -43,11 +45,16 @@ def tables(connection: Any) -> list[str]:  # noqa: ANN401 — duckdb has no type
     return [name for (name,) in connection.execute(TABLES).fetchall()]
 
 
-def ask(connection: Any, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:  # noqa: ANN401
-    """Return column names and rows. Raises LakeError."""
+def ask(
+    connection: Any,  # noqa: ANN401
+    query: str,
+    *,
+    most: int | None = None,
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return column names and rows, `most` at the most. Raises LakeError."""
     try:
         result = connection.execute(query)
     except duckdb.Error as failure:
         raise LakeError("query-refused", str(failure)) from None
     columns = [column[0] for column in result.description or ()]
-    return columns, result.fetchall()
+    return columns, result.fetchall() if most is None else result.fetchmany(most)

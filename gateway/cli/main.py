@@ -17,6 +17,7 @@ from gateway.cli import (
     commands_operation,
     commands_quality,
     commands_running,
+    commands_workbench,
 )
 
 REFUSED = 1
@@ -42,6 +43,7 @@ def make_app() -> typer.Typer:
         commands_analysis,
         commands_operation,
         commands_quality,
+        commands_workbench,
     ):
         commands.declare(app)
     return app

@@ -35,9 +35,20 @@ def list_packages(data_dir: Path, *, as_json: bool) -> int:
     return 0
 
 
+def profile_names(library: Library) -> tuple[str, ...]:
+    """Return the versioned canonicals of every profile, in order."""
+    return tuple(sorted({one.key for one in library.definitions()}))
+
+
+def demands(data_dir: Path, profile: str) -> list[list[str]]:
+    """Return path, cardinality, types and further demands of the elements that a profile speaks of."""
+    library = library_of(data_dir)
+    return [_line(one) for one in _demands(library, library.read(_definition(library, profile)))]
+
+
 def show_profile(data_dir: Path, profile: str, *, as_json: bool) -> int:
     """Show the elements that a profile speaks of: cardinality, types, binding, slices, invariants."""
-    library = _library(data_dir)
+    library = library_of(data_dir)
     found = _definition(library, profile)
     structure = library.read(found)
     told = list(_demands(library, structure))
@@ -81,7 +92,8 @@ def add_package(data_dir: Path, package: Path) -> int:
     return 0
 
 
-def _library(data_dir: Path) -> Library:
+def library_of(data_dir: Path) -> Library:
+    """Return the definitions of the product and of the installation, those loaded by default preferred."""
     preferred = closure(DEFAULT_PACKAGES)
     others = [one for one in manifest() if one not in preferred]
     return Library([*(packaged(one) for one in (*others, *preferred)), *from_paths(added_definitions(data_dir))])

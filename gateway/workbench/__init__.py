@@ -1,0 +1,1 @@
+"""The integrator's workbench: what the gateway sees, in the browser. `server.run` is the way in; nothing is stored."""

@@ -1,0 +1,73 @@
+"""`snds-gateway workbench`: a process of its own, so that what hospitals post never waits for a page.
+
+Opens the installation read-only, loads the profiles once, serves pages on loopback. Nothing that a reader drops is
+logged, stored or sent anywhere; every asset comes from this process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+from nicegui import app as pages
+from nicegui import ui
+from starlette.formparsers import MultiPartParser
+
+from gateway import house
+from gateway.access import Access
+from gateway.settings import load_settings
+from gateway.workbench.bench_page import bench_page
+from gateway.workbench.desk import Desk
+from gateway.workbench.explorer_page import explorer_page
+from gateway.workbench.flow_page import flow_page
+from gateway.workbench.guard import Guard
+from gateway.workbench.login import HOME, add_login
+from gateway.workbench.profiles_page import profiles_page
+from gateway.workbench.quality_page import quality_page
+from gateway.workbench.rules_page import rules_page
+from gateway.workbench.sessions import Sessions
+
+SPOOL_BYTES = 64 * 1024 * 1024
+PAGES: tuple[tuple[str, Callable[[Request, Desk], Any]], ...] = (
+    (HOME, bench_page),
+    (f"{HOME}/profiles", profiles_page),
+    (f"{HOME}/quality", quality_page),
+    (f"{HOME}/flow", flow_page),
+    (f"{HOME}/tables", explorer_page),
+    (f"{HOME}/rules", rules_page),
+)
+
+
+def make_app(data_dir: Path) -> FastAPI:
+    """Return the application. Raises Misconfigured."""
+    MultiPartParser.spool_max_size = SPOOL_BYTES  # what is dropped stays in memory, never in a temporary file
+    loaded = house.load(load_settings(data_dir, os.environ))
+    sessions = Sessions(Access(data_dir))
+    desk = Desk(data_dir, loaded.yardstick, sessions)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    add_login(app, sessions, secure=False)
+    for path, draw in PAGES:
+        _add(path, draw, desk)
+    ui.run_with(app, title="snds-gateway", language="fr", show_welcome_message=False, gzip_middleware_factory=None)
+    pages.config.socket_io_js_transports = ["websocket"]
+    app.add_middleware(Guard, sessions=sessions)
+    return app
+
+
+def _add(path: str, draw: Callable[[Request, Desk], Any], desk: Desk) -> None:
+    async def page(request: Request) -> None:
+        made = draw(request, desk)
+        if made is not None:
+            await made
+
+    ui.page(path)(page)
+
+
+def run(data_dir: Path, *, host: str, port: int) -> int:
+    """Serve until SIGTERM or Ctrl-C."""
+    uvicorn.run(make_app(data_dir), host=host, port=port, access_log=False, log_level="warning", server_header=False)
+    return 0
