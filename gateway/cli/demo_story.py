@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -169,14 +171,15 @@ def what_next(data_dir: Path, finess: str, *, server: Server | None) -> Renderab
         (f"{data_dir}/hospitals.toml", "the hospital's contract"),
         (f"{data_dir}/server.log", "what the gateway said"),
     ]
+    run = command()
     wrong = f"{data_dir}/bundles/*-wrong-*.json"
     asked = "SELECT DGN_PAL, count(*) FROM T_MCO24B GROUP BY 1 ORDER BY 2 DESC"
     tries = [
-        f'snds-gateway sql --data-dir {data_dir} "{asked}"',
-        f"snds-gateway events tail --data-dir {data_dir} --from 1",
-        f"snds-gateway validate {wrong}",
-        f"snds-gateway deidentify {data_dir}/bundles/000001-day-surgery.json --explain",
-        f"snds-gateway export --data-dir {data_dir} --to extraction --format csv",
+        f'{run} sql --data-dir {data_dir} "{asked}"',
+        f"{run} events tail --data-dir {data_dir} --from 1",
+        f"{run} validate {wrong}",
+        f"{run} deidentify {data_dir}/bundles/000001-day-surgery.json --explain",
+        f"{run} export --data-dir {data_dir} --to extraction --format csv",
     ]
     width = max(len(place) for place, _ in where)
     lines: list[RenderableType] = [
@@ -193,8 +196,18 @@ def what_next(data_dir: Path, finess: str, *, server: Server | None) -> Renderab
             )
         )
     else:
-        lines.append(_as_it_is(f"snds-gateway serve --data-dir {data_dir}", style="cyan"))
+        lines.append(_as_it_is(f"{run} serve --data-dir {data_dir}", style="cyan"))
     return Group(*lines)
+
+
+def command() -> str:
+    """Return how this installation's command is called from here."""
+    found = shutil.which("snds-gateway")
+    if found is not None and Path(found).resolve().parent == Path(sys.executable).parent.resolve():
+        return "snds-gateway"
+    beside = Path(sys.executable).parent / "snds-gateway"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
 
 
 def _as_it_is(text: str, *, style: str = "") -> Text:
