@@ -5,7 +5,6 @@ Every count in a report came through `aggregates`: renderers cannot show a cell 
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from fhir_profiles.errors import Unavailable
 from streaming import sqlite
 from streaming.accounts import STATE
 from streaming.aggregates import Cell, Share, Tally, publishable, share
+from streaming.database import Database
 from streaming.quality_checks import Check, Family, texts
-from streaming.quality_sql import Filled, Found, Lake
+from streaming.quality_sql import Found, Lake
 from transformers.snds.quarantine import COUNTS, REASONS, Text
 
 FAMILIES: tuple[Family, ...] = ("conformance", "completeness", "plausibility")
@@ -59,13 +59,18 @@ class Report:
     repairs: tuple[Repair, ...]
 
 
-def measure(data_dir: Path, *, hospital: str | None = None) -> Report:
-    """Return the report of an installation, or of one hospital of it."""
-    with Lake(data_dir) as lake:
+def measure(
+    data_dir: Path, *, hospital: str | None = None, tables: Path | None = None, state: Database | None = None
+) -> Report:
+    """Return the report of an installation, or of one hospital of it.
+
+    `tables` and `state` are those of the server form (a copied lake, `ops`); without them those of the data folder.
+    """
+    with Lake(data_dir, tables=tables) as lake:
         found = [one for one in lake.checks() if hospital is None or one.hospital in (hospital, "")]
         filled = [one for one in lake.filled() if hospital is None or one.hospital in (hospital, "")]
         months = lake.stays_by_month()
-    ops = _ops(data_dir)
+    ops = _of_state(state) if state is not None else _ops(data_dir)
     stays = {group: tally for group, tally in months.items() if hospital is None or group[0] == hospital}
     lines = tuple(_lines(found))
     return Report(
@@ -121,29 +126,32 @@ class _Ops(NamedTuple):
 
 
 def _ops(data_dir: Path) -> _Ops:
-    """Return stays by status, quarantine by reason and counters by code, each by hospital."""
     try:
         connection = sqlite.connect_read_only(data_dir / STATE)
     except Unavailable:
         return _Ops({}, {}, {})
     try:
-        return _Ops(
-            _tallies(connection, "SELECT finess, status, count(*) FROM stay WHERE status <> 'none' GROUP BY 1, 2"),
-            _tallies(
-                connection,
-                "SELECT finess, coalesce(reason, ''), count(*) FROM stay WHERE status = 'quarantined' GROUP BY 1, 2",
-            ),
-            _tallies(
-                connection,
-                "SELECT o.finess, q.code, sum(q.n) FROM quality q JOIN owner o ON o.id = q.owner GROUP BY 1, 2",
-            ),
-        )
+        return _of_state(connection)
     finally:
         connection.close()
 
 
-def _tallies(connection: sqlite3.Connection, query: str) -> dict[tuple[str, ...], Tally]:
-    return {(finess, code): Tally(number) for finess, code, number in connection.execute(query)}
+def _of_state(state: Database) -> _Ops:
+    """Return stays by status, quarantine by reason and counters by code, each by hospital."""
+    return _Ops(
+        _tallies(state, "SELECT finess, status, count(*) FROM stay WHERE status <> 'none' GROUP BY 1, 2"),
+        _tallies(
+            state,
+            "SELECT finess, coalesce(reason, ''), count(*) FROM stay WHERE status = 'quarantined' GROUP BY 1, 2",
+        ),
+        _tallies(
+            state, "SELECT o.finess, q.code, sum(q.n) FROM quality q JOIN owner o ON o.id = q.owner GROUP BY 1, 2"
+        ),
+    )
+
+
+def _tallies(state: Database, query: str) -> dict[tuple[str, ...], Tally]:
+    return {(finess, code): Tally(int(number)) for finess, code, number in state.execute(query)}
 
 
 def _of(hospital: str | None, tallies: Mapping[tuple[str, ...], Tally]) -> dict[tuple[str, ...], Tally]:
@@ -183,6 +191,3 @@ def _repairs(
             held[repair.hospital] += 1
             best.append(repair)
     return tuple(best)
-
-
-__all__ = ["FAMILIES", "Filled", "Line", "Repair", "Report", "measure"]

@@ -49,8 +49,9 @@ class Filled(NamedTuple):
 class Lake:
     """A published lake, open for reading beside the tables that checks need."""
 
-    def __init__(self, data_dir: Path) -> None:
-        database = data_dir / "lake" / DATABASE
+    def __init__(self, data_dir: Path, *, tables: Path | None = None) -> None:
+        """Open the lake of an installation, or that of the folder `tables` (a copy of a server's)."""
+        database = (tables or data_dir) / "lake" / DATABASE
         if not database.is_file():
             raise Unavailable("lake-missing")
         self._connection = duckdb.connect(":memory:")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from gateway.cli import lake, screen
 from gateway.cli.acts import record
+from gateway.cli.server_tables import lake_folder
 from streaming.layout import layout_of, logical_name, year_of
 from transformers.snds.schema import TABLES
 
@@ -27,7 +28,7 @@ def export(data_dir: Path, folder: Path, *, form: Form) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder.resolve()
     written: list[tuple[str, int]] = []
-    with lake.reading(data_dir, target) as connection:
+    with lake_folder(data_dir) as held, lake.reading(held, target) as connection:
         tables = lake.tables(connection)
         for name, query, options in _files(connection, tables, form):
             path = str(target / name).replace("'", "''")

@@ -13,9 +13,11 @@ from typing import Any, Literal
 import orjson
 
 from gateway.cli import screen
+from gateway.cli.dead_letters import opened_state
 from gateway.cli.quality_html import html
 from gateway.cli.quality_measure_report import measure_report
 from gateway.cli.quality_words import Language
+from gateway.cli.server_tables import lake_folder
 from streaming.aggregates import Cell, Share
 from streaming.quality import Report, measure
 
@@ -25,7 +27,12 @@ CSV_HEADS = ("hospital", "table", "family", "check", "failing", "rows", "rate", 
 
 def report(data_dir: Path, *, hospital: str | None, form: Form, language: Language, to: Path | None) -> int:
     """Write the report on stdout, or into a file."""
-    found = measure(data_dir, hospital=hospital)
+    with lake_folder(data_dir) as tables:
+        if tables == data_dir:
+            found = measure(data_dir, hospital=hospital)
+        else:
+            with opened_state(data_dir) as state, state.transaction():
+                found = measure(data_dir, hospital=hospital, tables=tables, state=state.connection)
     now = datetime.now(UTC)
     writers: dict[str, Callable[[], str]] = {
         "html": lambda: html(found, language=language, hospital=hospital, made_on=now.date()),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from fhir_profiles.errors import Misconfigured
 from gateway.cli import screen
+from gateway.cli.server_tables import lake_folder
 from streaming.aggregates import MINIMUM, count
 from streaming.quality_sql import ACTIVITY, Lake
 
@@ -32,7 +33,7 @@ class Difference(NamedTuple):
 
 def reconcile(data_dir: Path, finess: str, file: Path, *, as_json: bool) -> int:
     """Show both counts of each month; 1 when one differs."""
-    with Lake(data_dir) as lake:
+    with lake_folder(data_dir) as tables, Lake(data_dir, tables=tables) as lake:
         ours = lake.activity(finess)
     found = [
         Difference(

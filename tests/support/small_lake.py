@@ -21,12 +21,16 @@ from transformers.snds.view import Row
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
+def change_of(rows: Rows) -> Change:
+    """Return rows by physical table as one change; columns that are not named hold their default."""
+    return Change({}, {table: [(1, _row(logical_name(table), one)) for one in some] for table, some in rows.items()})
+
+
 def publish(data_dir: Path, rows: Rows) -> Path:
-    """Publish rows by physical table; columns that are not named hold their default."""
+    """Publish rows by physical table."""
     sink = DuckDbSink(data_dir / "tables.duckdb")
     try:
-        made = {table: [(1, _row(logical_name(table), values)) for values in some] for table, some in rows.items()}
-        sink.apply(Change({}, made))
+        sink.apply(change_of(rows))
         Lake(data_dir / "lake").publish(sink)
     finally:
         sink.close()
