@@ -75,8 +75,13 @@ def contents(result: Scrubbed) -> list[Json]:
 
 def only(result: Scrubbed, resource_type: str) -> Json:
     """The one resource of a type that leaves."""
-    [found] = [one for one in contents(result) if one["resourceType"] == resource_type]
+    [found] = resources(result, resource_type)
     return found
+
+
+def resources(result: Scrubbed, resource_type: str) -> list[Json]:
+    """The resources of a type that leave."""
+    return [one for one in contents(result) if one["resourceType"] == resource_type]
 
 
 def fact(result: Scrubbed, code: str) -> Json | None:

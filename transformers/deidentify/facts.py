@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from fhir_profiles.french.nir import Nir
+from transformers.deidentify.known import GATEWAY, PERSON, RESOURCE, STAY, Known
 from transformers.deidentify.primitives import INSTANT
 from transformers.deidentify.pseudonyms import HospitalKey, PlatformKey
-from transformers.deidentify.scene import GATEWAY, PERSON, RESOURCE, STAY, Known
 from transformers.deidentify.traits import Traits, birth_of, insured_nirs, nir_status
 from transformers.snds.instants import moment
 
@@ -20,6 +20,7 @@ Json = Mapping[str, Any]
 
 FACT = GATEWAY + "fact"
 FLAG = GATEWAY + "flag"
+LAST = 1 << 31
 
 
 def person(
@@ -59,11 +60,13 @@ def insured(
     if traits.birth is None or traits.sex is None or not traits.chained:
         return None
     found = sorted(
-        ((nir.number, nir.key or "", order) for order, one in enumerate(coverages) for nir in insured_nirs(one)),
+        (_order_of(one), nir.number, nir.key or "", place)
+        for place, one in enumerate(coverages)
+        for nir in insured_nirs(one)
     )
     if not found:
         return None
-    number, key, order = found[0]
+    _, number, key, place = found[0]
     nir = Nir(number, key or None)
     return _fact(
         "insured",
@@ -71,8 +74,14 @@ def insured(
         subject=known.aliases[0],
         identifier=[("psa", platform.psa(number, traits.birth, traits.sex))],
         extension=[],
-        meta=_meta([patient, coverages[order]], flags=[] if nir.key_is_right else ["insured-nir-key"]),
+        meta=_meta([patient, coverages[place]], flags=[] if nir.key_is_right else ["insured-nir-key"]),
     )
+
+
+def _order_of(coverage: Json) -> int:
+    """Return the rank that a Coverage gives itself; one without comes last."""
+    rank = coverage.get("order")
+    return rank if type(rank) is int else LAST
 
 
 def age(

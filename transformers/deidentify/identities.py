@@ -24,7 +24,8 @@ from transformers.deidentify.aliases import (
     system_of,
     value_of,
 )
-from transformers.deidentify.scene import GATEWAY, PERSON, RESOURCE, STAY, Known, Scene, searched_alias
+from transformers.deidentify.known import GATEWAY, PERSON, RESOURCE, STAY, Known
+from transformers.deidentify.scene import Scene, is_finess, searched_alias
 
 Json = Mapping[str, Any]
 
@@ -151,7 +152,7 @@ def _structure_identifiers(resource: Json, scene: Scene) -> list[dict[str, Any]]
     made: list[dict[str, Any]] = []
     for one in identifiers(resource):
         finess, kind = finess_of(one), kind_of(one)
-        if finess is not None and finess.isascii() and finess.isalnum() and finess[2:].isdigit():
+        if finess is not None and is_finess(finess):
             coded = {"type": {"coding": [{"system": FR_V2_0203, "code": kind}]}} if kind in ("FINEJ", "FINEG") else {}
             scene.finess.add(finess)
             made.append({"system": FINESS, "value": finess} | coded)

@@ -92,13 +92,21 @@ class Scanner:
             found = self._found = needles(self._resources)
         return (
             found.words.isdisjoint(plain.translate(FOLDING).split())
-            and found.numbers.isdisjoint(fresh)
-            and found.numbers.isdisjoint(joined.lower().split(b"\n"))
+            and not self._has_number(found.numbers, fresh)
+            and not self._has_number(found.numbers, joined.lower().split(b"\n"))
             and not any(self._is_unexpected(one.decode("utf-8", "replace")) for one in SUSPECT.findall(joined))
         )
 
+    def _has_number(self, numbers: frozenset[bytes], texts: Collection[bytes]) -> bool:
+        if numbers.isdisjoint(texts):
+            return False
+        return any(not self._is_expected(one.decode()) for one in numbers.intersection(texts))
+
+    def _is_expected(self, text: str) -> bool:
+        return any(text in known for known in self._expected)
+
     def _is_unexpected(self, text: str) -> bool:
-        return not any(text in known for known in self._expected) and looks_identifying(text)
+        return not self._is_expected(text) and looks_identifying(text)
 
     def leaks_in(self, content: Json) -> Iterator[str]:
         """Yield the paths of what looks identifying in one resource. Only names of elements, never a value."""
@@ -109,7 +117,8 @@ class Scanner:
 
 def public_strings(book: RuleBook, elements: Elements) -> frozenset[bytes]:
     """Return every string that definitions and rules publish: names of elements and types, systems, listed codes."""
-    found = {"resourceType", "Bundle", "collection", "entry", "resource", "timestamp", "Basic", "url", "tag"}
+    found = {f"value{kind}" for kind in ("Code", "Date", "Reference", "String", "UnsignedInt", "PositiveInt")}
+    found |= {"resourceType", "Bundle", "collection", "entry", "resource", "timestamp", "Basic", "url", "tag"}
     found |= {part for paths in elements.types.values() for path in paths for part in path.split(".")}
     found |= set(elements.types) | set(elements.published) | set(book.systems.shapes) | set(book.systems.lists)
     found |= {code for codes in elements.published.values() for code in codes}

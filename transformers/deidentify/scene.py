@@ -5,9 +5,11 @@ Gives keys and aliases; holds identities, so it never shows itself. Promise: one
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from fhir_profiles.french.identifiers import finess_of
 from fhir_profiles.references import conditional, restful, searched_identifier
 from fhir_profiles.values import Entry
 from transformers.contract import Contract
@@ -24,27 +26,13 @@ from transformers.deidentify.aliases import (
     value_of,
 )
 from transformers.deidentify.codings import CodeBook
+from transformers.deidentify.known import PERSON, RESOURCE, STAY, STRUCTURES, Known
 from transformers.deidentify.pseudonyms import HospitalKey
 
-GATEWAY = "urn:snds-gateway:"
-RESOURCE, PERSON, STAY = GATEWAY + "resource", GATEWAY + "person", GATEWAY + "stay"
-STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
-FINESS_KINDS = ("FINEJ", "FINEG", "IDNST")
+FINESS = re.compile(r"(?:[0-9]{2}|2[AB])[0-9]{7}", re.ASCII)
 
 Json = Mapping[str, Any]
 Out = dict[str, Any]
-
-
-class Known(NamedTuple):
-    """The identity of one resource of the bundle. `aliases` are those of a person or a stay, the first one first."""
-
-    type: str
-    key: str
-    aliases: tuple[str, ...] = ()
-    unstable: bool = False
-
-    def __repr__(self) -> str:
-        return f"Known(type={self.type})"
 
 
 class Scene:
@@ -63,6 +51,7 @@ class Scene:
         "finess",
         "flags",
         "hospital",
+        "implied",
         "keys",
         "left_out",
         "source",
@@ -85,6 +74,7 @@ class Scene:
         self.left_out: list[str] = []
         self.finess: set[str] = set()
         self.flags: set[str] = set()
+        self.implied: dict[str, Json] = {}
         self._references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
         self._unnamed: dict[str, list[tuple[Known, Json]]] = {}
@@ -206,9 +196,18 @@ class Scene:
         made = self._logical.get(parts)
         if made is None:
             known = self.by_identifier(parts)
-            made = self._to(known) or _out(type_name, RESOURCE, self.hospital.resource(*parts))
+            made = self._to(known) or self._unknown(type_name, identifier, parts)
             self._logical[parts] = made
         return made
+
+    def _unknown(self, type_name: str, identifier: Json, parts: Parts) -> Out:
+        """Refer to what is not in the bundle; a hospital named by its FINESS alone is made known by that number."""
+        finess = finess_of(identifier) if type_name == "Organization" else None
+        if finess is None or not is_finess(finess):
+            return _out(type_name, RESOURCE, self.hospital.resource(*parts))
+        key = self.hospital.resource("finess", finess)
+        self.implied[key] = identifier
+        return _out(type_name, RESOURCE, key)
 
     def _parent_key(self, value: Json) -> str | None:
         """Return the resource key of a referred Encounter: of the bundle's own one, else by id, else by number."""
@@ -228,6 +227,11 @@ class Scene:
         parts = business_parts("Encounter", system, number, source=self.source)
         known = self.by_identifier(parts)
         return known.key if known is not None else self.hospital.resource(*parts)
+
+
+def is_finess(text: str) -> bool:
+    """Say whether a text has the form of a FINESS number: nine digits, or 2A or 2B and seven digits."""
+    return FINESS.fullmatch(text) is not None
 
 
 def type_named(text: object) -> str | None:

@@ -18,9 +18,10 @@ from transformers.deidentify import facts, places, primitives
 from transformers.deidentify.explain import explain as explained
 from transformers.deidentify.identities import NO_IDENTITY, contained, deleted, identify, leaving
 from transformers.deidentify.keys import GatewayKeys
+from transformers.deidentify.known import PERSON, Known
 from transformers.deidentify.leaks import Scanner
 from transformers.deidentify.rules import Rules
-from transformers.deidentify.scene import PERSON, Known, Scene
+from transformers.deidentify.scene import Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
 from transformers.deidentify.traits import billing_numbers, insured_nirs, traits_of
 from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Scrubbed
@@ -78,6 +79,7 @@ class _Scrubbing:
         items = [
             item for entry, known in identified if entry.method != "DELETE" for item in self._project(entry, known)
         ]
+        items += self._implied(items)
         persons = Persons(items)
         items = [item for item in items if self._has_accepted_owner(item)]
         groups, orphans = split(items, persons, finess=self._contract.finess)
@@ -156,6 +158,13 @@ class _Scrubbing:
                 {"system": facts.FLAG, "code": flag} for flag in sorted(scene.flags)
             ]
         return Item(index, known, content, tuple(scene.targets))
+
+    def _implied(self, items: Sequence[Item]) -> Iterator[Item]:
+        """Yield the Organizations that a reference named by their FINESS alone, with the first entry that did."""
+        first = {target: item.entry for item in reversed(items) for target in item.targets}
+        for key, identifier in self._scene.implied.items():
+            known = Known("Organization", key)
+            yield self._item(first[key], known, {"identifier": [identifier]}, {})
 
     def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
         switches = self._contract.potential_identifiers

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from transformers.deidentify.scene import PERSON, STAY, STRUCTURES, Known
+from transformers.deidentify.known import PERSON, STAY, STRUCTURES, Known
 
 OWNER_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")

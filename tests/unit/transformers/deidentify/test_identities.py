@@ -26,6 +26,7 @@ from tests.support.scrubbed import (
     observation,
     only,
     patient,
+    resources,
     scrubbed,
     urn,
     values,
@@ -282,3 +283,41 @@ def test_contained_structures_become_resources_of_their_own() -> None:
     assert medication["code"]["coding"][0]["code"] == "B01AC06"
     assert result.dropped["contained Practitioner"] == 1
     assert [bundle.indices for bundle in result.bundles] == [(0,)]
+
+
+KNOWN: dict[str, object] = {
+    "patient": "s6P4DLMo5TP2iASdpG1Kbw",
+    "person": ["ngAnG6-uPxij1QmIUhyrTQ", "lmQ456LS0vnbOGQbGh-Naw", "g76mN2IIZXOuu9QTyK9y6A"],
+    "ipp": ["er8lveF0XkgEv3-QU65-mQ"],
+    "encounter": "KAUg4Yh6PtJzjGB2FnGpYw",
+    "stay": ["J1KY08vVA_ZoJIzBonlqOA", "fCgDgi42scEnNdqSezm0Eg"],
+    "observation": "Kcitm-w-iwGzYQ4yt3cYqQ",
+    "organization": "vEBWrv3FwiWaYQEoU-6t4g",
+    "facts": ["3bZq5-ufu345xe2cABJ0Cg", "LSylsMLG-6yDvaW6_bLsBA"],
+    "event": ["person|ngAnG6-uPxij1QmIUhyrTQ", "structure|750712184"],
+}
+
+
+def test_known_answers_never_change() -> None:
+    """A release that breaks this test breaks the continuity of every hospital: its persons and stays become others."""
+    result = scrubbed(
+        collection(
+            patient(identifier=[ipp("1", "https://hopital.example/ipp"), ins()]),
+            encounter(identifier=[visit("2")]),
+            observation(None, identifier=[{"system": "https://lab.example", "value": "3"}]),
+            {"resourceType": "Organization", "id": "ej"},
+        )
+    )
+
+    person, stay, made = only(result, "Patient"), only(result, "Encounter"), only(result, "Observation")
+    assert {
+        "patient": key(person),
+        "person": values(person, "person"),
+        "ipp": values(person, "ipp"),
+        "encounter": key(stay),
+        "stay": values(stay, "stay"),
+        "observation": key(made),
+        "organization": key(only(result, "Organization")),
+        "facts": sorted(key(one) for one in resources(result, "Basic")),
+        "event": [bundle.key for bundle in result.bundles],
+    } == KNOWN

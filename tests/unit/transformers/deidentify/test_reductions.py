@@ -20,6 +20,7 @@ from tests.support.scrubbed import (
     observation,
     only,
     patient,
+    resources,
     scrubbed,
 )
 from transformers.contract import DEFAULT_POTENTIAL_IDENTIFIERS, Contract, Unit
@@ -320,7 +321,7 @@ def test_a_reference_to_what_never_leaves_disappears_and_to_the_rest_is_a_key() 
         participant=[{"individual": {"reference": "Practitioner/d1"}}],
         serviceProvider={"reference": "Organization/uf", "display": "Endocrinologie"},
         diagnosis=[{"condition": {"reference": "Condition/c1"}, "rank": 1}],
-        hospitalization={"origin": {"identifier": {"system": "https://finess.esante.gouv.fr", "value": "690781810"}}},
+        hospitalization={"origin": {"reference": "Location/l1"}},
     )
     unit = {"resourceType": "Organization", "id": "uf"}
     result = scrubbed(collection(one, unit))
@@ -369,3 +370,28 @@ def test_a_snomed_code_has_its_check_digit_and_partition() -> None:
     assert [sct_is_right(code) for code in ("404684003", "404684004", "73211009", "1461000205102", "12345", "")] == [
         True, False, True, True, False, False,
     ]  # fmt: skip
+
+
+def test_a_hospital_named_by_its_finess_alone_is_an_organization_of_its_own() -> None:
+    finess = "https://finess.esante.gouv.fr"
+    origin = {"identifier": identifier("FINEG", finess, "690781810", types=FR_TYPES), "display": "HCL"}
+    provider = {"identifier": {"system": "urn:oid:1.2.250.1.71.4.2.2", "value": "1690781810"}, "type": "Organization"}
+    one = encounter(hospitalization={"origin": origin}, serviceProvider=provider)
+
+    result = scrubbed(collection(one, observation()))
+    made, organizations = only(result, "Encounter"), resources(result, "Organization")
+
+    assert [bundle.indices for bundle in result.bundles] == [(0, 1)]
+    assert {one["identifier"][1]["value"] for one in organizations} == {"690781810"}
+    assert {made["hospitalization"]["origin"]["identifier"]["value"]} <= {key(one) for one in organizations}
+    assert made["serviceProvider"]["identifier"]["value"] in {key(one) for one in organizations}
+    assert result.refused == {}
+
+
+def test_an_organization_of_the_bundle_is_found_by_its_finess() -> None:
+    finess = identifier("FINEG", "https://finess.esante.gouv.fr", "690781810", types=FR_TYPES)
+    site = {"resourceType": "Organization", "id": "site", "identifier": [finess]}
+    result = scrubbed(collection(encounter(serviceProvider={"identifier": finess}), site))
+
+    [organization] = resources(result, "Organization")
+    assert only(result, "Encounter")["serviceProvider"]["identifier"]["value"] == key(organization)
