@@ -27,7 +27,7 @@ from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer, language_of, refusal
 from gateway.probes import live, metadata, metrics, ready
 from gateway.replies import announces_body, chunks_of, linger_bytes, reply
-from gateway.routes import ROUTES, Route, allowed_methods, parameters_of
+from gateway.routes import BASE, ROUTES, Route, allowed_methods, parameters_of
 from gateway.token_endpoint import smart_configuration, token
 from gateway.worker import Worker
 
@@ -59,6 +59,8 @@ def make_app(worker: Callable[[], Worker]) -> FastAPI:
         redirect_slashes=False,
     )
     for route in ROUTES:
+        if route.path == BASE:  # some clients write the base with a slash
+            app.add_route(f"{BASE}/", _endpoint(route, worker), methods=list(route.methods), include_in_schema=False)
         app.add_api_route(
             route.path,
             _endpoint(route, worker),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 FHIR = "application/fhir+json"
+BASE = "/fhir"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,15 @@ class Route:
         )
         statuses = sorted({*self.answers, *((401, 403, 429, 503, 404, 405) if self.scope else ())})
         if self.body:
-            statuses = sorted({*statuses, 400, 408, 413, 415, 422})
+            statuses = sorted({*statuses, 400, 408, 413, 415})
+        if self.body or self.single:
+            statuses = sorted({*statuses, 422})
         extra: dict[str, Any] = {
             "summary": self.summary,
-            "responses": {str(one): {"description": "", "content": {media: {}}} for one in statuses},
+            "responses": {
+                str(one): {"description": "", "content": {media: {}} | ({FHIR: {}} if one >= 400 else {})}
+                for one in statuses
+            },
             "parameters": [
                 *({"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in _names(self.path)),
                 *({"name": name, "in": "query", "schema": {"type": "string"}} for name in self.query),
@@ -106,7 +112,7 @@ def allowed_methods(path: str) -> tuple[str, ...]:
     """Return the methods that an address takes; none when it does not exist."""
     found: dict[str, None] = {}
     for route in ROUTES:
-        if _pattern(route.path).fullmatch(path):
+        if _pattern(route.path).fullmatch(path if path != BASE + "/" else BASE):
             found |= dict.fromkeys(route.methods)
     return tuple(found)
 

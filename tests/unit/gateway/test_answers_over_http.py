@@ -332,6 +332,15 @@ def test_openapi_lists_every_route(served: Installation) -> None:
     assert listed == {(method, route.path) for route in ROUTES for method in route.methods}
 
 
+def test_the_base_may_end_with_a_slash(served: Installation) -> None:
+    answer = served.post(bundle("transaction", basic("slash")), "/fhir/")
+    with served.client() as client:
+        wrong = client.get("/fhir/")
+
+    assert answer.status_code == 200
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
+
+
 def test_head_and_options(served: Installation) -> None:
     head = httpx.head(f"{served.url}/fhir/metadata")
     options = httpx.options(f"{served.url}/fhir/Patient/1")

@@ -91,7 +91,7 @@ def http_cases() -> Iterator[Case]:
 def route_cases() -> Iterator[Case]:
     key = {"Authorization": "Bearer {KEY}"}
     for path in (
-        "/", f"/{CANARY}", f"/fhir/{CANARY}", f"/fhir/Patient/{CANARY}/_history", "/fhir/", "/fhir//Patient",
+        "/", f"/{CANARY}", f"/fhir/{CANARY}", f"/fhir/Patient/{CANARY}/_history", "/fhir//", "/fhir//Patient",
         "/fhir/../health/live", "/fhir/%2e%2e/%2e%2e/etc/passwd", "/fhir/Patient%00", "/fhir/Patient/%2F",
         f"/fhir/${CANARY}", "/fhir/$validate/", "/FHIR", "/fhir/patient", "/fhir/Patients", "/rights/x",
         f"/fhir/Patient/1/2/3/{CANARY}", "/openapi.json/x", "/docs", "/redoc", "/.env", "/fhir/%F0%9F%98%80",
