@@ -23,6 +23,7 @@ MAX_DAYS, MAX_MINUTES, MONTHS = 9_999, 9_999_999, 12
 UNIT_WIDTH = 20
 CARE_DATES = "care-dates"
 NUMBERS = frozenset({int, float})
+NO_IDENTIFIER: Json = {}
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -60,7 +61,7 @@ class Sheet:
         self.outside: dict[str, int] = {}
         self.counts: dict[str, int] = {}
         self._placing = placing
-        self._places: dict[str, Place | None] = {}
+        self._places: dict[str | None, Place | None] = {}
         self._care_dates = CARE_DATES in contract.potential_identifiers
         self._found: Mapping[str, Json] | None = None
         self._groups: dict[str, str] = {}
@@ -82,7 +83,7 @@ class Sheet:
     def place_of(self, resource: Json) -> Place | None:
         """Return where an event belongs; asked once for each Encounter that events refer to."""
         reference = resource.get("encounter") or resource.get("context")
-        alias = reference["identifier"]["value"] if reference and "identifier" in reference else ""
+        alias = reference.get("identifier", NO_IDENTIFIER).get("value", "") if reference else None
         if alias not in self._places:
             self._places[alias] = self._placing(resource)
         return self._places[alias]

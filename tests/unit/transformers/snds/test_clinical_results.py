@@ -10,6 +10,7 @@ from tests.support.clinical_resources import (
     NIR,
     STAY,
     THO,
+    Pseudonyms,
     concept,
     convert,
     day,
@@ -21,8 +22,10 @@ from tests.support.clinical_resources import (
     to_resource,
 )
 from transformers.contract import Contract
+from transformers.snds.clinical import clinical_rows
 from transformers.snds.instants import moment
 from transformers.snds.placing import NO_STAY, Place
+from transformers.snds.view import PersonView, Staged
 
 SNOMED = "http://snomed.info/sct"
 LOCAL = "urn:snds-gateway:local"
@@ -297,3 +300,19 @@ def test_entry_without_a_time_gives_days_but_no_minutes() -> None:
     row = only(converted, "T_EDS24BIO")
     assert (row["PLV_DAT_DEL"], row["PLV_MIN_DEL"]) == (4, None)
     assert converted.outside == {}
+
+
+def test_an_event_without_encounter_does_not_wait_with_one_whose_encounter_cannot_be_told() -> None:
+    lost, free = observation("718-7", encounter={"type": "Encounter"}), observation("777-3")
+    del free["encounter"]
+    view = PersonView(
+        FINESS, frozenset(), tuple(Staged(f"k{n}", "Observation", one) for n, one in enumerate((lost, free)))
+    )
+
+    converted = clinical_rows(
+        view, placing=lambda one: None if one.get("encounter") else NO_STAY, contract=Contract(finess=FINESS),
+        pseudonyms=Pseudonyms(), nir_ano_17=NIR,
+    )  # fmt: skip
+
+    assert [row["BIO_LOI_COD"] for row in rows(converted, "T_EDS24BIO")] == ["777-3"]
+    assert converted.counts == {"waiting-stay": 1}
