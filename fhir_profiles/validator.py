@@ -16,7 +16,7 @@ import orjson
 
 from fhir_profiles.bundle_rules import COVERED, check_bundle, check_entries
 from fhir_profiles.capping import capped, entry_number
-from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
+from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles, place_of
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.nomenclatures import Nomenclatures, load_nomenclatures
@@ -156,14 +156,18 @@ class _Run:
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
         seen: dict[tuple[object, ...], str] = {}
         found: list[Issue] = []
+        sources = 0
         for key in plan.keys:
             self.profiles.check(key, resource, path, found, context)
             if not found:
                 continue
+            sources += 1
             for one in found:
                 if seen.setdefault(fault(one), key) == key:
                     issues.append(replace(one, severity="warning") if key in plan.reported and one.blocks else one)
             found = []
+        if sources > 1 or (sources and plan.objections):
+            issues.sort(key=lambda one: place_of(one.expression[len(path) :], resource))
         return issues
 
     def _verdict(self) -> Verdict:

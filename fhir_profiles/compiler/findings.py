@@ -80,10 +80,11 @@ def stamp(found: Findings, profile: str) -> Findings:
 
 def in_document_order(found: Findings, resource: Any) -> Findings:  # noqa: ANN401 — any JSON value
     """Sort findings as the elements they concern stand in the resource; an element comes before what is in it."""
-    return sorted(found, key=lambda one: _place(one.path, resource))
+    return sorted(found, key=lambda one: place_of(one.path, resource))
 
 
-def _place(path: str, node: Any) -> tuple[int, ...]:  # noqa: ANN401 — any JSON value
+def place_of(path: str, node: Any) -> tuple[int, ...]:  # noqa: ANN401 — any JSON value
+    """Return the positions of the steps of a path (`.name[1].use`) in the objects and arrays that they lead through."""
     place: list[int] = []
     for step in steps_of(path):
         if isinstance(step, int):
