@@ -71,8 +71,7 @@ class Inliner:
             case Binary(operator="<" | "<=" | ">" | ">="):
                 return self._comparison(node.operator, node.left, node.right, place)
             case Binary(operator="in"):
-                found = leaf(self.paths.of(node.left, place), TEXTS, self.paths)
-                return leaves.in_texts(found, self.constant(frozenset(literal_texts(node.right))))
+                return self._member_of(node, place)
             case Literal(value=bool() as value):
                 return constant(value)
             case Call():
@@ -150,6 +149,12 @@ class Inliner:
             case _:
                 return self._comparison(node.operator, left, right, place)
         return found if node.operator == "=" else opposite(found)
+
+    def _member_of(self, node: Binary, place: Place) -> Truth:
+        if isinstance(node.right, Member):
+            return leaves.in_path(self.paths.of(node.left, place), self.paths.of(node.right, place), self.paths)
+        found = leaf(self.paths.of(node.left, place), TEXTS, self.paths)
+        return leaves.in_texts(found, self.constant(frozenset(literal_texts(node.right))))
 
     def _equals_text(self, ways: list[Way], text: str) -> Truth:
         """Compare; where a choice element leads to the value over several types, only one of them is there."""

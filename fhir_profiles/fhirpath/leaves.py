@@ -78,8 +78,8 @@ def equals_text(found: Leaf, text: str) -> Truth:
     return Truth(true, joined("and", *found.head, f"fp.unlike({values}, {text})"), found.cost + 4)
 
 
-def equals_text_on_ways(ways: Sequence[Way], text: str, paths: Paths) -> Truth:
-    """Return that the one item that several ways lead to is a string; what is no string differs from every text."""
+def texts(ways: Sequence[Way], paths: Paths) -> str:
+    """Return the source of the list of strings that ways lead to; what is no string stands as None."""
     lists = []
     for way in ways:
         if way.last is None or way.last.many or way.last.is_choice:
@@ -90,9 +90,23 @@ def equals_text_on_ways(ways: Sequence[Way], text: str, paths: Paths) -> Truth:
             raise NotInline
         value = f"{way.item}.get({quoted(key)})" if kind in TEXTS else "None"
         listed = f"[{value} {loops or 'for _ in (0,)'} if {paths.present(way)}]"
-        lists.append(f"*({listed} if {joined('and', *head)} else ())" if head else f"*{listed}")
-    values = f"[{', '.join(lists)}]"
+        lists.append(f"({listed} if {joined('and', *head)} else [])" if head else listed)
+    return lists[0] if len(lists) == 1 else f"[{', '.join(f'*{one}' for one in lists)}]"
+
+
+def equals_text_on_ways(ways: Sequence[Way], text: str, paths: Paths) -> Truth:
+    """Return that the one item that several ways lead to is a string; what is no string differs from every text."""
+    values = texts(ways, paths)
     return Truth(f"({values} == [{text}])", f"fp.unlike({values}, {text})", 20 * len(ways))
+
+
+def in_path(left: Sequence[Way], right: Sequence[Way], paths: Paths) -> Truth:
+    """Return that the one string that a path leads to is among those of another path."""
+    listed = [way.last.options[0][1] for way in (*left, *right) if way.last is not None]
+    if len(listed) != len(left) + len(right) or not TEXTS.issuperset(listed):
+        raise NotInline
+    call = f"fp.is_among({texts(left, paths)}, {texts(right, paths)})"
+    return Truth(f"({call} is True)", f"({call} is False)", 30)
 
 
 def in_texts(found: Leaf, texts: str) -> Truth:

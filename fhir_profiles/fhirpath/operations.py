@@ -89,6 +89,11 @@ def unlike(values: list[Any], text: str) -> bool:
     return bool(values) and values != [text]
 
 
+def is_among(one: list[str | None], others: list[str | None]) -> bool | None:
+    """Say whether the one text is among others; None when there is none, or more than one."""
+    return one[0] in others if len(one) == 1 else None
+
+
 def those(element: dict[str, Any], keys: frozenset[str]) -> list[dict[str, Any]]:
     """Return the objects that an element has under some keys."""
     return [value for key, value in element.items() if key in keys and type(value) is dict]
