@@ -10,11 +10,13 @@ from importlib.resources import files
 from gateway.cli.quality_words import Language, word
 from streaming.aggregates import MINIMUM, Cell, Share
 from streaming.quality import FAMILIES, Line, Report
+from streaming.quality_checks import Family
 from transformers.snds.quarantine import COUNTS, REASONS, Text
 from transformers.snds.schema import TABLES
 
 WIDTH, HEIGHT, SPARK = 720, 160, 90
 GOOD, FAIR = 0.98, 0.9
+TABLE_ORDER = {name: place for place, name in enumerate(TABLES)}
 
 
 def html(report: Report, *, language: Language, hospital: str | None, made_on: date) -> str:
@@ -53,15 +55,20 @@ def html(report: Report, *, language: Language, hospital: str | None, made_on: d
 
 def _families(report: Report, language: Language) -> str:
     tiles = []
-    for (hospital, family), failing in report.families.items():
+    for (hospital, family), failing in sorted(report.families.items(), key=_platform_last):
         rate = None if failing.rate is None else 1 - failing.rate
         told = f"{_percent(rate)}<br><small>{_number(failing.whole)} {word('passed', language)}</small>"
-        place = f"<small>{escape(hospital)}</small><br>" if hospital else ""
+        place = f"<small>{escape(hospital or word('platform', language))}</small><br>"
         tiles.append(
             f'<div class="tile {_level(rate)}"><h3>{word(family, language)}</h3>'
             f"{place}<span class=big>{told}</span></div>"
         )
     return _section("families", f"<div class=tiles>{''.join(tiles)}</div>" if tiles else "", language)
+
+
+def _platform_last(one: tuple[tuple[str, Family], Share]) -> tuple[bool, str, int]:
+    (hospital, family), _ = one
+    return not hospital, hospital, FAMILIES.index(family)
 
 
 def _repairs(report: Report, language: Language) -> str:
@@ -119,18 +126,22 @@ def _checks(report: Report, language: Language) -> str:
     for line in report.lines:
         tables.setdefault(line.check.table, []).append(line)
     made = []
-    for table, lines in tables.items():
+    for table, lines in sorted(tables.items(), key=lambda one: TABLE_ORDER[one[0]]):
         lines.sort(key=lambda one: (FAMILIES.index(one.check.family), one.check.code, one.hospital))
         body = "".join(_check(line, language) for line in lines)
         heads = ("of", "check", "failing", "rows", "rate", "trend")
-        head = "".join(f"<th scope=col>{word(one, language)}</th>" for one in heads)
-        wrong = sum(1 for line in lines if line.failing.rate != 0)
+        head = "".join(f"<th scope=col{_aligned(one)}>{word(one, language)}</th>" for one in heads)
+        wrong = sum(1 for line in lines if line.failing.rate)
         made.append(
             f"<details{' open' if wrong else ''}><summary><b>{escape(table)}</b> {escape(_title(table))}"
             f" <small>{len(lines)} · {wrong}</small></summary>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
         )
     return _section("checks", "".join(made), language)
+
+
+def _aligned(head: str) -> str:
+    return " class=n" if head in ("failing", "rows", "rate") else ""
 
 
 def _check(line: Line, language: Language) -> str:

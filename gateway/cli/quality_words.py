@@ -11,6 +11,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("Qualité des données", "Data quality"),
     "of": ("Établissement", "Hospital"),
     "all": ("Tous les établissements", "Every hospital"),
+    "platform": ("Toute la plateforme", "The whole platform"),
     "made": ("Établi le", "Made on"),
     "masking": (
         "Aucune case ne compte de 1 à 10 séjours, lignes ou personnes : elles sont masquées (‹ 11), et d'autres avec.",
@@ -20,7 +21,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "conformance": ("Conformité", "Conformance"),
     "completeness": ("Complétude", "Completeness"),
     "plausibility": ("Plausibilité", "Plausibility"),
-    "passed": ("contrôles de lignes réussis", "row checks passed"),
+    "passed": ("contrôles de lignes", "row checks"),
     "repairs": ("Dix réparations à faire d'abord", "Ten repairs to make first"),
     "repair": ("Réparation", "Repair"),
     "what": ("Constat", "Finding"),
