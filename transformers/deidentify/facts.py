@@ -21,12 +21,17 @@ Json = Mapping[str, Any]
 FACT = GATEWAY + "fact"
 FLAG = GATEWAY + "flag"
 LAST = 1 << 31
+UNCHAINED = "person-unchained"
 
 
 def person(
     patient: Json, known: Known, traits: Traits, *, platform: PlatformKey, hospital: HospitalKey
 ) -> dict[str, Any]:
-    """Return the fact `person`: level 1 of `psa` and `ano`, return codes, status of the number, twin rank."""
+    """Return the fact `person`: level 1 of `psa` and `ano`, return codes, status of the number, twin rank.
+
+    A version that cannot chain has a key of its own, so that it erases nothing of one that could (DESIGN §4); an
+    identity that must never chain takes the place of what was known.
+    """
     made, codes = [], [("nir-ret", traits.nir_ret), ("nai-ret", traits.nai_ret), ("sex-ret", traits.sex_ret)]
     if traits.nir is not None:
         if traits.birth is not None and traits.sex is not None:
@@ -37,9 +42,10 @@ def person(
     rank = patient.get("multipleBirthInteger")
     if type(rank) is int and rank > 0:
         extension.append({"url": f"{GATEWAY}twin-rank", "valuePositiveInt": rank})
+    chains = any(name == "psa" for name, _ in made)
     return _fact(
         "person",
-        hospital.resource("fact", "person", known.key),
+        hospital.resource("fact", "person" if chains or not traits.chained else UNCHAINED, known.key),
         subject=known.aliases[0],
         identifier=made,
         extension=extension,
@@ -56,8 +62,14 @@ def insured(
     platform: PlatformKey,
     hospital: HospitalKey,
 ) -> dict[str, Any] | None:
-    """Return the fact `insured`, when one Coverage gives a usable number of the insured and the traits are there."""
-    if traits.birth is None or traits.sex is None or not traits.chained:
+    """Return the fact `insured`, when one Coverage gives a usable number of the insured and the traits are there.
+
+    An identity that must never chain has an empty one, which takes the place of what was known.
+    """
+    if not traits.chained:
+        key = hospital.resource("fact", "insured", known.key)
+        return _fact("insured", key, subject=known.aliases[0], identifier=[], extension=[], meta=_meta([patient]))
+    if traits.birth is None or traits.sex is None:
         return None
     found = sorted(
         (_order_of(one), nir.number, nir.key or "", place)
@@ -121,7 +133,7 @@ def age(
 def removals(known: Known, *, hospital: HospitalKey) -> list[dict[str, Any]]:
     """Return the facts `deleted` of a removed resource, and of the facts that were made from it alone."""
     made = [_removal(known.type, known.key)]
-    facts = {"Patient": ("person", "insured"), "Encounter": ("age",)}.get(known.type, ())
+    facts = {"Patient": ("person", UNCHAINED, "insured"), "Encounter": ("age",)}.get(known.type, ())
     return made + [_removal("Basic", hospital.resource("fact", name, known.key)) for name in facts]
 
 

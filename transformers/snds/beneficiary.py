@@ -64,7 +64,8 @@ def beneficiary(resources: Iterable[Staged], pseudonyms: TablePseudonyms) -> Ben
     if not patients:
         return None
     own, insured = _newest(listed, "person"), _newest(listed, "insured")
-    chosen = insured or own
+    paid_by = insured if _identifier(insured, PSA) else None
+    chosen = paid_by or own
     sex = SEXES.get(_first(patients, "gender"))
     psa = _identifier(chosen, PSA) if sex else None
     ano = _identifier(own, ANO)
@@ -74,10 +75,10 @@ def beneficiary(resources: Iterable[Staged], pseudonyms: TablePseudonyms) -> Ben
         psa=psa,
         nir_ano_17=pseudonyms.nir_ano_17(psa) if psa else FAILURE,
         nir_ano=pseudonyms.nir_ano_17(ano) if ano else None,
-        insured_by_another=insured is not None and _identifier(insured, PSA) != _identifier(own, PSA),
-        own_number=insured is None,
+        insured_by_another=paid_by is not None and _identifier(paid_by, PSA) != _identifier(own, PSA),
+        own_number=paid_by is None,
         key_doubtful=chosen is not None and not chosen.flags.isdisjoint(("nir-key", "insured-nir-key")),
-        returns=_returns(own, insured, sex=sex, born=year_month(_first(patients, "birthDate")) is not None),
+        returns=_returns(own, paid_by, sex=sex, born=year_month(_first(patients, "birthDate")) is not None),
         sex=sex,
         birth=year_month(_first(patients, "birthDate")),
         death=death.day if death else None,

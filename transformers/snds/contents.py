@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from transformers.snds.acts import Act, is_done, performed_act
 from transformers.snds.claims import Summary, attach, summaries
 from transformers.snds.diagnoses import Coded, Named, coded, is_current, names, ranks
-from transformers.snds.elements import Json, codings, extension_value, fact_code
+from transformers.snds.elements import Json, extension_value, fact_code
 from transformers.snds.view import Staged
 from transformers.snds.visits import Visit, Visits
 
@@ -20,6 +20,7 @@ BIRTH_WEIGHT = "8339-4"
 WEIGHT = "29463-7"
 LAST_PERIOD = "8665-2"
 WANTED = GESTATION | {BIRTH_WEIGHT, WEIGHT, LAST_PERIOD}
+NOTHING: Json = {}
 RESULTS = frozenset({"final", "amended", "corrected"})
 
 
@@ -129,8 +130,14 @@ def _procedure(one: Staged, visits: Visits, found: Mapping[str, Content]) -> Non
 
 def _observation(one: Staged, visits: Visits, found: Mapping[str, Content], wanted: Collection[str]) -> None:
     resource = one.resource
-    code = next((code for _, code in codings(resource.get("code")) if code in wanted), None)
-    if code is None or resource.get("status") not in RESULTS:
+    # most observations end here: no generator, no second look
+    for coding in (resource.get("code") or NOTHING).get("coding", ()):
+        code = coding.get("code")
+        if code in wanted:
+            break
+    else:
+        return
+    if resource.get("status") not in RESULTS:
         return
     reference = resource.get("encounter")
     visit = visits.of(reference)

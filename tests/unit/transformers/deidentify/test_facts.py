@@ -120,7 +120,8 @@ def test_a_fictitious_or_hidden_identity_is_never_chained(status: str) -> None:
     made = fact(result, "person") or {}
     assert values(made, "psa") == values(made, "ano") == []
     assert extension(made, "nir-ret") == "2"
-    assert fact(result, "insured") is None
+    # an empty fact takes the place of what an earlier version gave
+    assert values(fact(result, "insured") or {}, "psa") == []
 
 
 @pytest.mark.parametrize(
