@@ -27,6 +27,7 @@ MISSING = "1"
 NO_DATE = date(1600, 1, 1)
 NO_MONTH = "160001"
 NO_YEAR = "1600"
+LAST_RANK = 9
 DEPARTMENTS = {"2A": "209", "2B": "209", "20": "209", "9A": "971", "9B": "972", "9C": "973", "9D": "974", "9F": "976",
                "99": "099"}  # fmt: skip
 COLUMNS = TABLES["IR_BEN_R"].names
@@ -83,7 +84,7 @@ def beneficiary(resources: Iterable[Staged], pseudonyms: TablePseudonyms) -> Ben
         birth=year_month(_first(patients, "birthDate")),
         death=death.day if death else None,
         death_month=amd(death.day) if death else _month(died),
-        twin_rank=int(extension_value(own.resource, "twin-rank") or 1) if own else 1,
+        twin_rank=min(int(extension_value(own.resource, "twin-rank") or 1), LAST_RANK) if own else 1,
         number_kind=str((extension_value(own.resource, "nir-status") if own else None) or "00"),
         ipp=next((value for one in patients for value in identifiers(one.resource, IPP)), None),
         residence=_residence(patients),
@@ -109,7 +110,7 @@ def beneficiary_row(
         "BEN_NIR_PSA": person.nir_ano_17,
         "BEN_RNG_GEM": person.twin_rank,
         "BEN_NIR_ANO": person.nir_ano,
-        "BEN_IDT_ANO": person.nir_ano or f"{person.nir_ano_17}{person.twin_rank % 10}",
+        "BEN_IDT_ANO": person.nir_ano or f"{person.nir_ano_17}{person.twin_rank}",
         "BEN_IDT_TOP": 1 if person.nir_ano else 0,
         "ASS_NIR_ANO": None if person.insured_by_another else person.nir_ano,
         "BEN_IDT_MAJ": last,

@@ -147,7 +147,7 @@ def _chaining(one: Contact, person: Beneficiary, contract: Contract, pseudonyms:
         "EXE_SOI_DTD": entry if exact else None,
         "EXE_SOI_DTF": left if exact else None,
         "IAS_RET": _identified(one.visit),
-        "RNG_NAI": str(person.twin_rank % 10),
+        "RNG_NAI": str(person.twin_rank),
         "SEJ_NUM": number if exact else HIDDEN_NUMBER,
         "SOR_DAT": f"{left:%d%m%Y}" if exact else None,
         **person.returns,

@@ -214,7 +214,7 @@ def _chaining_columns(one: StayRow, pseudonyms: TablePseudonyms) -> dict[str, An
         "IPP_BEN_ANO": pseudonyms.ipp_ben_ano(person.ipp) if new and person.ipp else None,
         "IPP_BEN_ANO_RET": (FINE if person.ipp else MISSING) if new else None,
         "NIR_ANO_17": person.nir_ano_17,
-        "RNG_NAI": str(person.twin_rank % 10),
+        "RNG_NAI": str(person.twin_rank),
         "SEJ_NUM": visit_number(entry, person, pseudonyms, visit=stay.visit.key) if exact else HIDDEN_NUMBER,
         "SEJ_RET": FINE if stable else MISSING,
         **person.returns,

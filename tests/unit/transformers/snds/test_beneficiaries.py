@@ -222,3 +222,16 @@ def test_the_columns_of_the_year_follow_the_layout_of_2019() -> None:
 
     assert (old["SOR_ANN"], old["ENT_ANN"], old["IPP_BEN_ANO_RET"]) == ("2018", None, None)
     assert (new["SOR_ANN"], new["ENT_ANN"], new["ENT_MOI"]) == (None, "2019", "01")
+
+
+def test_twins_of_one_sex_share_a_pseudonym_and_differ_by_rank() -> None:
+    def twin(rank: int) -> Staged:
+        return fact(
+            "person", "f", identifier=[identified("psa", "psa-1")], extension=[ours("twin-rank", "PositiveInt", rank)]
+        )
+
+    first, second, beyond = (only(of(patient(), twin(rank)), "IR_BEN_R") for rank in (1, 2, 12))
+
+    assert first["BEN_NIR_PSA"] == second["BEN_NIR_PSA"]
+    assert [one["BEN_RNG_GEM"] for one in (first, second, beyond)] == [1, 2, 9]
+    assert first["BEN_IDT_ANO"] != second["BEN_IDT_ANO"]
