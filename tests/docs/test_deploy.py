@@ -78,7 +78,7 @@ def test_a_service_has_no_privilege_no_core_and_is_not_restarted_on_a_wrong_conf
     assert command_exists(shlex.split(service["ExecStart"])[1:])
 
 
-@pytest.mark.parametrize("name", ["setup", "gateway", "writer", "prometheus"])
+@pytest.mark.parametrize("name", ["setup", "gateway", "writer", "workbench", "prometheus"])
 def test_a_container_has_a_read_only_root_and_no_capability(name: str) -> None:
     service = COMPOSE["services"][name]
 
@@ -87,7 +87,7 @@ def test_a_container_has_a_read_only_root_and_no_capability(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-@pytest.mark.parametrize("name", ["gateway", "writer"])
+@pytest.mark.parametrize("name", ["gateway", "writer", "workbench"])
 def test_a_container_runs_a_command_that_exists(name: str) -> None:
     assert command_exists(COMPOSE["services"][name]["command"])
 
