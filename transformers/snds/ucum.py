@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from transformers.snds.schema import packaged
@@ -44,7 +44,7 @@ class _Atom(NamedTuple):
     base: Mapping[str, int]
 
 
-@cache
+@lru_cache(maxsize=8192)  # bounded: the codes come from outside
 def unit(code: str) -> Unit | None:
     """Return the unit of a UCUM code, None when it is not one (or holds an atom that is not packaged)."""
     if not code or len(code) > LONGEST or not code.isascii():
