@@ -143,7 +143,10 @@ class Supervisor:
 
 
 def forked(work: Callable[[], int]) -> Callable[[], int]:
-    """Return a starter that forks and runs `work` in the child; the child ends with what it returns."""
+    """Return a starter that forks and runs `work` in the child; the child ends with what it returns.
+
+    Signals stay blocked until `work` has its handlers and calls `hear_signals`: none is lost, none kills it half made.
+    """
 
     def start() -> int:
         parent = os.getpid()
@@ -156,7 +159,6 @@ def forked(work: Callable[[], int]) -> Callable[[], int]:
             for number in SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
             code = work()
         except BaseException as error:  # noqa: BLE001 — the last frame of a process: its text could quote a payload
             logs.logger().error("child-failed", kind=type(error).__name__, place=logs.place_of(error.__traceback__))
@@ -164,6 +166,11 @@ def forked(work: Callable[[], int]) -> Callable[[], int]:
             os._exit(code)
 
     return start
+
+
+def hear_signals() -> None:
+    """Let signals in; those that came meanwhile arrive now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def executed(command: list[str]) -> Callable[[], int]:

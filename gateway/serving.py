@@ -17,6 +17,7 @@ from gateway import logs
 from gateway.app import make_app
 from gateway.house import House
 from gateway.protocol import BoundedHttp
+from gateway.server import hear_signals
 from gateway.worker import Worker, opened
 
 FINISH_WITHIN_S = 10
@@ -30,8 +31,6 @@ SWITCH_S = 0.001  # a large bundle at work in its thread gives way to the event 
 def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
     """Serve until SIGTERM; return the exit code."""
     logs.configure(house.settings.log_level, process=name)
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again at its end: then nothing is left to do
-        signal.signal(number, lambda *_: None)
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
     holder: list[Worker] = []
@@ -62,6 +61,12 @@ def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
         timeout_graceful_shutdown=FINISH_WITHIN_S,
     )
     server = uvicorn.Server(config)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # uvicorn takes them over; before and after that they are its own too
+        signal.signal(number, server.handle_exit)
+    hear_signals()
     server.run(sockets=[listener])
     return 0 if server.started else 1
 

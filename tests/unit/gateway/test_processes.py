@@ -27,6 +27,7 @@ from transformers.deidentify.keys import read_key
 pytestmark = pytest.mark.slow
 
 WITHIN_S = 30.0
+RESTARTS = 5
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -143,6 +144,24 @@ def test_a_clean_stop_under_load_ends_with_0_and_loses_nothing_acknowledged(tmp_
         digest = audit_digest(read_key(running.installation.data_dir / "keys" / "ledger.key"))
         ends = [chain.entries[-1]["action"] for chain in read_chains(running.installation.data_dir, digest)]
         assert set(ends) == {"closed"}
+
+
+def test_restarts_under_load_show_clients_2xx_503_or_a_refused_connection_only(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "data", "--test-identities", "--french-profiles", "declared")
+    running = Serving(installation)
+    load = Load(installation)
+    codes = []
+    for _ in range(RESTARTS):
+        before = len(load.receipts)
+        until(lambda before=before: len(load.receipts) > before + 10)
+        codes.append(running.end())
+        running = Serving(installation)
+    load.end()
+    codes.append(running.end())
+
+    assert codes == [0] * (RESTARTS + 1)
+    assert load.statuses <= {200, 503}
+    assert load.receipts <= stored_receipts(installation)
 
 
 def test_killed_workers_come_back_and_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
