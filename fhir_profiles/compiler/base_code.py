@@ -89,16 +89,15 @@ class _TypeCode:
     def _popular(self, owner: Element, member: Member) -> None:
         """Write the test of a key that is asked for."""
         write = self.write
-        write(f'v = n.get("{member.key}")')
-        with write.block("if v is not None:"):
+        with write.block(f'if "{member.key}" in n:'):
+            write(f'v = n["{member.key}"]')
             write("c += 1")
             if member.group:
                 write(f"g_{member.group} += 1")
             self.values.value(owner, member)
             self._maximum(owner, member)
         if member.element.minimum and not member.group:
-            beside = f' and "_{member.key}" not in n' if member.primitive else ""
-            with write.block(f'elif "{member.key}" not in n{beside}:'):
+            with write.block(f'elif "_{member.key}" not in n:' if member.primitive else "else:"):
                 write(f"e = missing(e, {write.constant(member.element.name)}, {write.constant(owner.path)})")
 
     def _maximum(self, owner: Element, member: Member) -> None:
@@ -119,9 +118,9 @@ class _TypeCode:
         names = write.constant(siblings)
         with write.function(f"{name}(e, n, x)"):
             with write.block("for k, v in n.items():"):
-                with write.block(f"if k in {write.constant(seen)}:"), write.block("if v is None:"):
-                    write("e = bad_null(e, k)")
-                with write.block(f"elif (f := {table}.get(k)) is not None:"):
+                with write.block(f"if k in {write.constant(seen)}:"):
+                    write("continue")
+                with write.block(f"if (f := {table}.get(k)) is not None:"):
                     write("e = f(e, v, x, n)")
                 with write.block(f'elif k[:1] == "_" and k[1:] in {names}:'):
                     write(f"e = siblings(e, n, k, v, x, {names})")

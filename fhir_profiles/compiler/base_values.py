@@ -13,6 +13,12 @@ from fhir_profiles.compiler.writer import Writer, safe_name
 from fhir_profiles.model import Binding, Element, Structure
 
 TEXT = "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))"
+URI = (
+    "type({v}) is not str or {v} not in known_uris"
+    ' and (" " in {v} or {v}[:4] == "urn:" or not {v} or not {v}.isascii() or not {v}.isprintable())'
+    " and not uri_ok({v})"
+)
+
 # Inline tests: true when the value is wrong. Only types whose common values pass without a call are here.
 WRONG = {
     "string": TEXT,
@@ -24,9 +30,9 @@ WRONG = {
     "positiveInt": "type({v}) is not int or not 0 < {v} < 2147483648",
     "unsignedInt": "type({v}) is not int or not 0 <= {v} < 2147483648",
     "id": "not id_ok({v})",
-    "uri": "type({v}) is not str or {v} not in known_uris and not uri_ok({v})",
-    "url": "not uri_ok({v})",
-    "canonical": "type({v}) is not str or {v} not in known_uris and not uri_ok({v})",
+    "uri": URI,
+    "url": URI,
+    "canonical": URI,
     "oid": "not oid_ok({v})",
     "uuid": "not uuid_ok({v})",
     "date": "not date_ok({v})",
@@ -98,7 +104,7 @@ class ValueCode:
         if types:
             allowed = write.constant(types)
             said = f'type(s := {variable}.get("reference")) is not str or s.partition("/")[0] not in {allowed}'
-            typed = f'(s := {variable}.get("type")) is not None and s not in {allowed}'
+            typed = f'type(s := {variable}.get("type")) is str and s not in {allowed}'
             with write.block(f"elif {said} or {typed}:"):
                 write(f"r = refers({variable}, x, {allowed})")
                 with write.block("if r is not None:"):

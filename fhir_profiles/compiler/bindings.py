@@ -31,7 +31,7 @@ def emit_binding(
     for value_set, severity in checks_of(binding):
         expansion = write.link("expansion", f"{scope} {value_set}")
         if type_code in CODES:
-            with write.block(f"if {variable} not in {expansion}.codes:"):
+            with write.block(f"if type({variable}) is str and {variable} not in {expansion}.codes:"):
                 write(f"r = bound_code({variable}, x, {expansion}, {write.constant(severity)})")
                 with write.block("if r is not None:"):
                     write(f"e = {raise_up}")

@@ -17,7 +17,8 @@ HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 ID_MAXIMUM = 64
 INTEGER_MINIMUM, INTEGER_MAXIMUM = -(2**31), 2**31 - 1
 TIMES_OF_DAY = {size: frozenset(f"{value:02d}" for value in range(size)) for size in (14, 24, 60, 61)}
-DAYS_IN_MONTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+OFFSETS = ("+:", "-:")
+FRACTIONS = frozenset(f".{digit}" for digit in range(10))
 
 
 def boolean_ok(value: object) -> bool:
@@ -152,14 +153,14 @@ def instant_ok(value: object) -> bool:
     """YYYY-MM-DDThh:mm:ss[.s…](Z|±hh:mm), a day of the calendar; 60 seconds is a leap second."""
     if type(value) is not str or len(value) < 20 or value[10] != "T":
         return False
-    if value[13] == ":" == value[16] and value[4] == "-" == value[7] and _usual_end(value):
+    if value[4:17:3] == "--T::" and (value[-6::3] in OFFSETS and value[-5:-3] < "14" or value[-1] == "Z"):
         # The usual forms, read in one call; whatever that refuses (a leap second) is looked at closely below.
         try:
             datetime.fromisoformat(value)
         except ValueError:
             pass
         else:
-            return value.isascii()
+            return (value[19] in "Z+-" or value[19:21] in FRACTIONS) and value.isascii()
     if not date_ok(value[:10]):
         return False
     if value[-1] == "Z":
@@ -171,13 +172,6 @@ def instant_ok(value: object) -> bool:
     if not (hours in TIMES_OF_DAY[14] and minutes in TIMES_OF_DAY[60]) and offset != "14:00":
         return False
     return _time_ok(value[11:-6])
-
-
-def _usual_end(value: str) -> bool:
-    """Say whether seconds are followed by an offset below 14 hours, or by a fraction and such an offset."""
-    if value[-1] == "Z":
-        return len(value) == 20 or value[19] == "."
-    return value[-3] == ":" and value[-6] in "+-" and value[-5:-3] < "14" and (len(value) == 25 or value[19] == ".")
 
 
 def time_ok(value: object) -> bool:

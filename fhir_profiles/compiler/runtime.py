@@ -66,11 +66,6 @@ def bad(found: Findings | None, value: object, step: str, kind: str) -> Findings
     return add(found, Finding(f"format-{kind}", step, quote=quotable(kind, value)))
 
 
-def bad_null(found: Findings | None, key: str) -> Findings:
-    """Report null as the value of an element."""
-    return add(found, Finding("null-value", f".{key}"))
-
-
 def bad_items(
     found: Findings | None, node: Mapping[str, Any], values: list[Any], step: str, kind: str
 ) -> Findings | None:
