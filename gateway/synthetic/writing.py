@@ -18,6 +18,7 @@ from gateway.synthetic.elements import Json
 from gateway.synthetic.faults import FAULTS, Fault, plant
 from gateway.synthetic.plan import SCHEDULE, Stay, plan_ordinary, plan_stays
 from gateway.synthetic.scene import Hospital, unit_table
+from gateway.synthetic.truth import Truth
 
 MANIFEST = "manifest.json"
 UNITS = "units.csv"
@@ -79,6 +80,7 @@ class _Manifest:
         self._head = {"synthetic": True, "seed": seed, "stays": stays, "finess": hospital.finess}
         self._kinds: Counter[str] = Counter()
         self._years: Counter[str] = Counter()
+        self._truth = Truth()
         self._faults: list[dict[str, str]] = []
         self._bundles = self._resources = self._refused = 0
 
@@ -97,6 +99,7 @@ class _Manifest:
             self._kinds["correction"] += 1
         else:
             self._kinds[one.stay.kind] += 1
+            self._truth.add(one.stay)
             if len(one.stay.units) > 1:
                 self._kinds["with several units"] += 1
             if one.stay.kind not in ("open", "cancelled", "visit") and one.stay.end is not None:
@@ -121,6 +124,7 @@ class _Manifest:
                     "quarantined": 0,
                 },
             },
+            "truth": self._truth.to_json(),
             "faults": self._faults,
             "kinds_of_fault": list(FAULTS),
         }
