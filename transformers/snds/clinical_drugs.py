@@ -20,7 +20,12 @@ from transformers.snds.ucum_reference import between, ucum_code
 from transformers.snds.view import Staged
 
 ADM, PRE = "T_EDSaaADM", "T_EDSaaPRE"
-EDQM = ("http://standardterms.edqm.eu", "https://standardterms.edqm.eu", "urn:oid:0.4.0.127.0.16.1.1.2.1")
+EDQM = (
+    "http://standardterms.edqm.eu",
+    "https://standardterms.edqm.eu",
+    "https://smt.esante.gouv.fr/terminologie-standardterms",
+    "urn:oid:0.4.0.127.0.16.1.1.2.1",
+)
 ROUTE_WIDTH = 12
 DOSE_LIMIT, PERIOD_LIMIT, COUNT_LIMIT = 1e8, 1e6, 1e5
 MAX_MINUTES = 9_999_999

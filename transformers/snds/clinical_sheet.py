@@ -16,7 +16,8 @@ from transformers.snds.instants import Moment, amd, before, moment, year_month
 from transformers.snds.placing import NO_STAY, Place, Placing
 from transformers.snds.reference import NO_REFERENCE
 from transformers.snds.schema import physical_name
-from transformers.snds.ucum import SYSTEM as UCUM
+from transformers.snds.ucum import SYSTEMS as UCUM
+from transformers.snds.ucum_reference import ucum_code
 from transformers.snds.view import PersonView, Row
 
 MAX_DAYS, MAX_MINUTES, MONTHS = 9_999, 9_999_999, 12
@@ -168,11 +169,16 @@ def pairs(concept: Json | None) -> Pairs:
 
 
 def unit_code(quantity: Json) -> str | None:
-    """Return the unit of a quantity as sent, when it is UCUM's or nobody's and fits its column."""
+    """Return the unit of a quantity: as sent under UCUM, the UCUM code of a printed one (no system), else None."""
     code = quantity.get("code")
-    if not code or len(code) > UNIT_WIDTH or quantity.get("system", UCUM) != UCUM:
+    if not code:
         return None
-    return str(code)
+    system = quantity.get("system")
+    if system is None:
+        code = ucum_code(code)
+    elif system not in UCUM:
+        return None
+    return code if len(code) <= UNIT_WIDTH else None
 
 
 @lru_cache(maxsize=1024)

@@ -13,9 +13,9 @@ from transformers.snds.clinical_sheet import Pairs, Sheet, pairs, unit_code
 from transformers.snds.elements import LOCAL, Json
 from transformers.snds.ucum_reference import conversion
 
-LOINC = "http://loinc.org"
+LOINC = frozenset({"http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"})
 LOINC_CODE = re.compile(r"[0-9]{1,7}-[0-9]")
-NABM_SYSTEM = re.compile(r"nabm|IR_BIO_R|urn:oid:1\.2\.250\.1\.213\.2\.35$", re.IGNORECASE)
+NABM_SYSTEM = re.compile(r"nabm|urn:oid:1\.2\.250\.1\.213\.2\.60$", re.IGNORECASE)
 NABM_WIDTH, ANSWER_WIDTH, SYSTEM_WIDTH = 5, 20, 80
 
 
@@ -120,7 +120,7 @@ def coded(found: Pairs) -> Coded:
     """Return LOINC, NABM and local code of an observation's codings."""
     loinc = nabm = local = None
     for system, code in found:
-        if system == LOINC:
+        if system in LOINC:
             loinc = loinc or (code if LOINC_CODE.fullmatch(code) else None)
         elif NABM_SYSTEM.search(system):
             nabm = nabm or (int(code) if code.isdecimal() and len(code) <= NABM_WIDTH else None)

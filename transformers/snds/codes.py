@@ -178,9 +178,11 @@ class Drug(NamedTuple):
 
 
 ATC = re.compile(r"[A-Z]([0-9]{2}([A-Z]([A-Z]([0-9]{2})?)?)?)?")
-UCD_SYSTEM = re.compile(r"/UCD|_UCD|CIO_UCD|urn:oid:1\.2\.250\.1\.213\.2\.3\.3", re.IGNORECASE)
-CIP_SYSTEM = re.compile(r"/CIP|urn:oid:1\.2\.250\.1\.213\.2\.3\.2$", re.IGNORECASE)
-CIS_SYSTEM = re.compile(r"/CIS|bdpm|urn:oid:1\.2\.250\.1\.213\.2\.3\.1$", re.IGNORECASE)
+UCD_SYSTEM = re.compile(r"[/_-]UCD|urn:oid:1\.2\.250\.1\.213\.2\.3\.3", re.IGNORECASE)
+CIP_SYSTEM = re.compile(r"[/-]CIP|urn:oid:1\.2\.250\.1\.213\.2\.3\.2$", re.IGNORECASE)
+CIS_SYSTEM = re.compile(
+    r"/CIS|bdpm|base-donnees-publique\.medicaments|urn:oid:1\.2\.250\.1\.213\.2\.3\.1$", re.IGNORECASE
+)
 ATC_SYSTEM = re.compile(r"whocc\.no/atc|terminologie-atc|2\.16\.840\.1\.113883\.6\.73", re.IGNORECASE)
 
 

@@ -235,3 +235,19 @@ def test_further_dosages_are_counted() -> None:
     assert convert(request(medicationCodeableConcept=ASPIRIN, dosageInstruction=[{}, {}])).counts == {
         "dosage-further": 1
     }
+
+
+@pytest.mark.parametrize(
+    ("dose", "unit"),
+    [
+        ({"value": 2, "code": "comprimés"}, "{tbl}"),
+        ({"value": 75, "code": "mg"}, "mg"),
+        ({"value": 75, "system": "urn:oid:2.16.840.1.113883.6.8", "code": "mg"}, "mg"),
+        ({"value": 2, "system": "urn:snds-gateway:local", "code": "h" * 22}, None),
+        ({"value": 2}, None),
+    ],
+)
+def test_a_printed_unit_becomes_its_ucum_code(dose: dict[str, Any], unit: str | None) -> None:
+    row = only(convert(administration(medicationCodeableConcept=ASPIRIN, dosage={"dose": dose})), "T_EDS24ADM")
+
+    assert (row["ADM_DOS_QTE"], row["ADM_DOS_UNI"]) == (dose["value"], unit)

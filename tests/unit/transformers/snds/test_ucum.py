@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transformers.snds.codes import Drug, drug
 from transformers.snds.ucum import unit
 from transformers.snds.ucum_reference import _aliases as aliases
 from transformers.snds.ucum_reference import between, conversion, references, substances, ucum_code
@@ -167,3 +171,18 @@ def test_any_text_is_a_unit_or_is_not_and_never_an_error(code: str) -> None:
     found = unit(code)
 
     assert found is None or found.factor != 0
+
+
+RULES = tomllib.loads((files("transformers.deidentify") / "rules.toml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("printed", RULES["units"]["printed"])
+def test_every_printed_unit_that_may_leave_has_a_meaning(printed: str) -> None:
+    assert unit(ucum_code(printed)) is not None
+
+
+@pytest.mark.parametrize("system", RULES["systems"]["shapes"]["drug"])
+def test_every_drug_system_that_may_leave_is_told(system: str) -> None:
+    sent = {"ucd": "9234567", "cip": "3400930000120", "cis": "60234100"}
+
+    assert [name for name, code in sent.items() if drug({"coding": [{"system": system, "code": code}]}) != Drug()] != []
