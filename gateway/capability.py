@@ -6,7 +6,7 @@ Built in a short-lived child process: the model classes take 40 MB that no worke
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -21,9 +21,9 @@ DEIDENTIFY = "https://fhir-snds-gateway.example/OperationDefinition/de-identify"
 INTERACTIONS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 
 
-def capability_statement(validator: Validator) -> bytes:
-    """Return the JSON of the CapabilityStatement. Raises Fault when the models do not take it."""
-    content = statement(ROUTES, profiles_by_type(validator))
+def capability_statement(validator: Validator, types: Collection[str]) -> bytes:
+    """Return the JSON of the CapabilityStatement; `types` are taken in. Raises Fault when the models do not take it."""
+    content = statement(ROUTES, profiles_by_type(validator), types)
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -62,8 +62,8 @@ def profiles_by_type(validator: Validator) -> dict[str, list[str]]:
     return found
 
 
-def statement(routes: Sequence[Route], profiles: dict[str, list[str]]) -> dict[str, Any]:
-    """Say what the routes do, for every resource type of R4."""
+def statement(routes: Sequence[Route], profiles: dict[str, list[str]], types: Collection[str]) -> dict[str, Any]:
+    """Say what the routes do, for every resource type that is taken in."""
     single = [INTERACTIONS[method] for route in routes if route.single for method in route.methods]
     return {
         "resourceType": "CapabilityStatement",
@@ -92,7 +92,7 @@ def statement(routes: Sequence[Route], profiles: dict[str, list[str]]) -> dict[s
                         "conditionalDelete": "not-supported",
                         "operation": [{"name": "validate", "definition": VALIDATE}],
                     }
-                    for kind in sorted(RESOURCE_TYPES - {"Bundle"})
+                    for kind in sorted(RESOURCE_TYPES & set(types) - {"Bundle"})
                 ],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
                 "operation": [

@@ -48,7 +48,9 @@ def load(settings: Settings) -> House:
         nomenclatures=settings.nomenclatures,
     )
     warm(validator)
-    return House(settings, access, Yardstick(settings.limits, validator, rules), capability_statement(validator))
+    taken = {*rules.types, *rules.book.dropped_types, *rules.book.containers}
+    capability = capability_statement(validator, taken)
+    return House(settings, access, Yardstick(settings.limits, validator, rules), capability)
 
 
 def warm(validator: Validator) -> None:

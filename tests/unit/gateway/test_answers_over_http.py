@@ -18,6 +18,7 @@ from gateway.routes import ROUTES
 from tests.support.installation import Installation
 from tests.support.posted import bundle, observation, patient, post, put
 from tests.support.raw_http import read_reply, request, send
+from transformers.deidentify.rules import load_rules
 
 pytestmark = pytest.mark.slow
 
@@ -320,6 +321,11 @@ def test_the_capability_statement_is_true_to_the_routes(served: Installation) ->
     assert statement["fhirVersion"] == "4.0.1"
     assert {one["code"] for one in rest["interaction"]} == {"transaction", "batch"}
     assert {one["name"] for one in rest["operation"]} == {"validate", "de-identify"}
+    types = {one["type"] for one in rest["resource"]}
+    assert {"Patient", "Encounter", "Observation", "Practitioner", "Composition"} <= types
+    assert types <= set(
+        load_rules().types | load_rules().book.dropped_types.keys() | load_rules().book.containers.keys()
+    )
     [patients] = [one for one in rest["resource"] if one["type"] == "Patient"]
     assert {one["code"] for one in patients["interaction"]} == {"create", "update", "delete"}
     assert any("fr-core-patient" in one for one in patients["supportedProfile"])
