@@ -91,7 +91,7 @@ def status(
         dead_letters=ops.counters.get("dead_letters", 0),
         lag=lag,
         superseded=ops.counters.get("superseded", 0),
-        stays=Stays(**{name: ops.stays.get(name, 0) for name in Stays.__slots__}),
+        stays=Stays(**_stays(ops)),
         idle=lag == 0 and not ops.dirty and (ops.shown or postgres is not None),
         stopped=ops.stopped,
         late=ops.late,
@@ -124,6 +124,12 @@ def wait_idle(
             return False
         wish.touch()
         wait(POLL_S)
+
+
+def _stays(ops: _Ops) -> dict[str, int]:
+    """Suppressed stays are counted when they go: nothing else is left of them."""
+    stays = {name: ops.stays.get(name, 0) for name in Stays.__slots__}
+    return stays | {"suppressed": stays["suppressed"] + ops.counters.get("suppressed_stays", 0)}
 
 
 @dataclass(frozen=True, slots=True)

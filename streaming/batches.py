@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -16,8 +16,10 @@ from streaming import dead_letter
 from streaming.database import Database
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.event import Record
+from streaming.opposition import NO_ACTS, keys_of, local_keys, named_by
+from streaming.register import Register
 from streaming.resources import stage
-from streaming.staging import Delivery, read_event
+from streaming.staging import Delivery, read_event, resources_of
 from streaming.state import State
 from transformers.contract import Contract
 
@@ -56,6 +58,7 @@ def apply_batch(
     flood: FloodGuard,
     after: int | None = None,
     announce: Announce = nobody,
+    register: Register | None = None,
 ) -> tuple[list[Fresh], int]:
     """Stage one batch of a partition; return the new events and the last offset taken.
 
@@ -71,6 +74,7 @@ def apply_batch(
         flood.observe(isinstance(outcome, str))
         if flood.flooded:
             break
+    read, suppressed = _without_opposed(read, register, contracts)
     last = read[-1][0]
     dead = [DeadLetter(record, one, "read") for record, one in read if isinstance(one, str)]
     if dead:
@@ -104,9 +108,34 @@ def apply_batch(
                 "dead_letters": len(dead),
                 "superseded": staged.superseded,
                 "stamps_ahead": staged.ahead,
+                "suppressed_events": suppressed,
             }
         )
     return fresh, last.offset
+
+
+def _without_opposed(
+    read: list[tuple[Record, Delivery | str]], register: Register | None, contracts: Contracts
+) -> tuple[list[tuple[Record, Delivery | str]], int]:
+    """Empty what speaks of persons who objected, whatever the gateway knew when it published it."""
+    acts = register.acts() if register is not None else NO_ACTS
+    if register is None or not acts.by_id:
+        return read, 0
+    kept: list[tuple[Record, Delivery | str]] = []
+    suppressed = 0
+    for record, one in read:
+        contract = contracts(one.finess) if isinstance(one, Delivery) else None
+        if isinstance(one, Delivery) and contract is not None:
+            keys = keys_of(one.finess, resources_of(record.event.value))
+            act = acts.suppressing(one.finess, named_by(keys), legal_basis=contract.legal_basis)
+            if act is not None:
+                suppressed += 1
+                if local := local_keys(keys) - act.keys:
+                    register.learn(act.id, local)
+                kept.append((record, replace(one, entries=())))
+                continue
+        kept.append((record, one))
+    return kept, suppressed
 
 
 def read_record(record: Record, contracts: Contracts) -> Delivery | str:

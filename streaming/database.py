@@ -66,6 +66,10 @@ class Engine(Protocol):
         """Take a hospital until the transaction ends, or say that another writer is at work on it."""
         ...
 
+    def purge(self) -> None:
+        """Leave nothing of what was removed in the files."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...

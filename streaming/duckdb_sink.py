@@ -7,7 +7,7 @@ the official names are views without them. Promise: P6.
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from streaming.sink import Change, RefusedRows
 from transformers.snds.view import Row
 
 REFUSED = (ValueError, TypeError, OverflowError, duckdb.DataError)
+PURGED = "tables.purged.duckdb"
 MEMORY_LIMIT = "384MB"
 THREADS = 2
 
@@ -30,6 +31,7 @@ class DuckDbSink:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._lock = _lock(path.with_suffix(".lock"))
         try:
             self._connection = duckdb.connect(str(path))
@@ -115,6 +117,43 @@ class DuckDbSink:
             f"COPY (SELECT * FROM main.{_quoted(table)}{order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608
         )
 
+    def count(self, held: Mapping[str, Sequence[int]]) -> int:
+        """Return how many rows these owners have in these tables."""
+        counted = 0
+        for table, owners in held.items():
+            if table in self._made:
+                statement = f"SELECT count(*) FROM rows.{_quoted(table)} WHERE owner IN (SELECT unnest(?::BIGINT[]))"  # noqa: S608
+                counted += self.query(statement, [list(owners)])[0][0]
+        return counted
+
+    def hide(self, owners: Collection[int]) -> None:
+        """Keep the rows of these owners, and of no other, from readers."""
+        hidden = {owner for (owner,) in self.query("SELECT owner FROM marks.hidden")}
+        if hidden == set(owners):
+            return
+        self._connection.execute("BEGIN")
+        self._connection.execute("DELETE FROM marks.hidden")
+        self._connection.execute("INSERT INTO marks.hidden SELECT unnest(?::BIGINT[])", [sorted(owners)])
+        self._connection.execute("UPDATE marks.change SET number = number + 1")
+        self.mark_all()
+        self._connection.execute("COMMIT")
+
+    def purge(self) -> None:
+        """Write the file anew, without what was removed: DuckDB leaves it in free blocks."""
+        fresh = self._path.with_name(PURGED)
+        for leftover in (fresh, fresh.with_name(PURGED + ".wal")):
+            leftover.unlink(missing_ok=True)
+        name = self.query("SELECT current_database()")[0][0]
+        target = str(fresh).replace("'", "''")
+        self._connection.execute("CHECKPOINT")
+        self._connection.execute(f"ATTACH '{target}' AS fresh")
+        self._connection.execute(f"COPY FROM DATABASE {_quoted(name)} TO fresh")
+        self._connection.execute("DETACH fresh")
+        self._connection.close()
+        fresh.replace(self._path)
+        self._connection = duckdb.connect(str(self._path))
+        self._prepare()
+
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read the tables (tests, digests)."""
         rows: list[tuple[Any, ...]] = self._connection.execute(statement, list(parameters)).fetchall()
@@ -132,7 +171,8 @@ class DuckDbSink:
             layout = layout_of(name)
             columns = ", ".join(f"{_quoted(column.name)} {column.duckdb}" for column in layout.columns)
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS rows.{_quoted(name)} (owner BIGINT, {columns})")
-            view = layout.view(f"rows.{_quoted(name)}")
+            shown = f"(SELECT * FROM rows.{_quoted(name)} WHERE owner NOT IN (SELECT owner FROM marks.hidden))"  # noqa: S608
+            view = layout.view(shown)
             self._connection.execute(f"CREATE OR REPLACE VIEW main.{_quoted(name)} AS {view}")
             self._made.add(name)
 

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,8 @@ MAX_GROUP = 512
 DEADLINE_S = 9.0
 PROBE_S = 1.0
 MIN_FREE_BYTES = 32 * 1024 * 1024
+ERASED_AT_ONCE = 200
+EMPTY = b'{"entry":[],"resourceType":"Bundle","type":"collection"}'
 
 INSERT = "INSERT INTO event (key, headers, value) VALUES (?, ?, ?)"
 COUNT = """
@@ -185,6 +187,36 @@ def _resolve(waiting: list[asyncio.Future[None]], code: str | None) -> None:
             future.set_result(None)
         else:
             future.set_exception(Unavailable(code))
+
+
+def erase(path: Path, named: Callable[[str, bytes], bool]) -> int:
+    """Empty the events that `named` (FINESS, value) points out; return how many. Their place in the log stays.
+
+    An emptied event is a Bundle without entries under the hospital's key: any reader passes over it.
+    """
+    connection = _open(path)
+    emptied, after = 0, 0
+    try:
+        while rows := connection.execute(SELECT, (after, ERASED_AT_ONCE)).fetchall():
+            after = rows[-1][0]
+            found = [
+                (f"structure|{finess}", EMPTY, offset)
+                for offset, _, headers, value in rows
+                if value != EMPTY and named(finess := _hospital(headers), value)
+            ]
+            if found:
+                with sqlite.transaction(connection):
+                    connection.executemany('UPDATE event SET key = ?, value = ? WHERE "offset" = ?', found)
+            emptied += len(found)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+    return emptied
+
+
+def _hospital(headers: str) -> str:
+    parts = str(orjson.loads(headers).get("ce_source", "")).split("/")
+    return parts[2] if len(parts) > 2 else ""
 
 
 class EmbeddedConsumer:

@@ -7,16 +7,19 @@ imported: settings become `KafkaConnection` and `PostgresConnection` there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from streaming.accounts import STATE
 from streaming.broker import Consumer, Publisher
 from streaming.conversion import Rules
 from streaming.dead_letter import Announce, nobody
-from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog
+from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog, erase
 from streaming.postgres import PostgresConnection
 from streaming.reading import LOG
+from streaming.register import EmbeddedRegister, Register
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 from streaming.table_writer import USUAL, Pace, TableWriter
@@ -80,13 +83,28 @@ def open_writer(
     (one). Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics, rights in the
     database) and, while broker or database are away at the start, `Unavailable`: try again.
     """
-    with open_consumer(data_dir, kafka=kafka) as consumer, _announcing(kafka) as announce:
-        store = open_store(data_dir, postgres=postgres)
-        writer = TableWriter(store, consumer=consumer, rules=rules, pace=pace, announce=announce)
-        try:
-            yield writer
-        finally:
-            writer.close()
+    with (
+        open_consumer(data_dir, kafka=kafka) as consumer,
+        _announcing(kafka) as announce,
+        closing(open_register(data_dir, kafka=kafka)) as register,
+        closing(open_store(data_dir, postgres=postgres)) as store,
+    ):
+        options: dict[str, Any] = {} if kafka is not None else {"erase_log": partial(erase, data_dir / LOG)}
+        yield TableWriter(
+            store, consumer=consumer, rules=rules, pace=pace, announce=announce, register=register, **options
+        )
+
+
+def open_register(data_dir: Path, *, kafka: KafkaConnection | None = None) -> Register:
+    """Open the register of oppositions; the caller closes it. Raises `Unavailable` while the broker is away.
+
+    The gateway asks it before publishing: `register.acts().suppressing(finess, named_by(keys_of(…)), …)`.
+    """
+    if kafka is None:
+        return EmbeddedRegister(data_dir / LOG)
+    from streaming.kafka_register import KafkaRegister
+
+    return KafkaRegister(kafka)
 
 
 def open_store(data_dir: Path, *, postgres: PostgresConnection | None = None) -> Store:

@@ -73,7 +73,7 @@ class Layout:
         """Return the query of the official table over its stored rows, in the SQL of both stores."""
         columns = ", ".join(column.name for column in self.columns)
         if not self.merges:
-            return f"SELECT {columns} FROM {rows}"  # noqa: S608 - names of the packaged schema
+            return f"SELECT {columns} FROM {rows} AS given"  # noqa: S608 - names of the packaged schema
         given = [(f"given.{column.name}", column.name) for column in self.columns]
         latest = ["given.BEN_DTE_MAJ DESC NULLS LAST", "given.BEN_IDT_TOP DESC NULLS LAST"]
         return ONE_ROW_PER_BENEFICIARY.format(

@@ -146,6 +146,9 @@ class PostgresEngine:
         self.close()
         self.connection = self._open()
 
+    def purge(self) -> None:
+        """See `database.Engine`: `PostgresSink.purge` vacuums both schemas."""
+
     def close(self) -> None:
         """End the session."""
         with suppress(psycopg.Error):  # it may be broken already

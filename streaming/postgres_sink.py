@@ -6,7 +6,7 @@ The same rows with their owner stand in schema `rows`, of which readers have no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,7 @@ from streaming.sink import Change, RefusedRows
 from transformers.snds.view import Row
 
 FETCHED = 5_000
+HIDDEN = "hidden"
 # what a column takes, and what COPY calls it; anything else is refused before it reaches the server
 TAKES: dict[str, tuple[str, frozenset[type]]] = {
     "TEXT": ("text", frozenset({str})),
@@ -45,6 +46,9 @@ class PostgresSink:
         self._views = views
         self._made: set[str] = set()
         with engine.transaction():
+            self._run(
+                sql.SQL("CREATE TABLE IF NOT EXISTS {} (owner BIGINT PRIMARY KEY)").format(sql.Identifier(rows, HIDDEN))
+            )
             self._make(timeless_tables())
 
     def apply(self, change: Change) -> int:
@@ -74,6 +78,31 @@ class PostgresSink:
         years = {year for (name,) in listed if (year := year_of(name)) is not None}
         alive = [year for year in sorted(years) if any(self._has_rows(name) for name in tables_of_year(year))]
         return tuple(sorted([*timeless_tables(), *(name for year in alive for name in tables_of_year(year))]))
+
+    def count(self, held: Mapping[str, Sequence[int]]) -> int:
+        """Return how many rows these owners have in these tables."""
+        counted = 0
+        for table, owners in held.items():
+            if self._exists(table):
+                statement = sql.SQL("SELECT count(*) FROM {} WHERE owner = ANY(%s)").format(self._table(table))
+                row = self._run(statement, list(owners)).fetchone()
+                counted += int(row[0]) if row else 0
+        return counted
+
+    def hide(self, owners: Collection[int]) -> None:
+        """Keep the rows of these owners, and of no other, from readers."""
+        hidden = sql.Identifier(self._rows, HIDDEN)
+        with self._engine.transaction():
+            known = {owner for (owner,) in self._run(sql.SQL("SELECT owner FROM {}").format(hidden)).fetchall()}
+            if known != set(owners):
+                self._run(sql.SQL("DELETE FROM {}").format(hidden))
+                self._run(sql.SQL("INSERT INTO {} SELECT unnest(%s::bigint[])").format(hidden), sorted(owners))
+
+    def purge(self) -> None:
+        """Let the server forget what was removed from state and rows."""
+        named = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('ops', %s)"
+        for (table,) in self._run(named, self._rows).fetchall():
+            self._run(f"VACUUM {table}")
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read the official tables."""
@@ -152,6 +181,7 @@ def _definition(layout: Layout, name: str, *, rows: str, views: str) -> sql.Comp
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(one.name.lower()), sql.SQL(one.postgres)) for one in layout.columns
     )
+    shown = f'(SELECT * FROM "{rows}"."{name}" WHERE owner NOT IN (SELECT owner FROM "{rows}"."{HIDDEN}"))'  # noqa: S608
     parts = [
         sql.SQL("CREATE TABLE {} (owner BIGINT NOT NULL, {})").format(stored, columns),
         sql.SQL("CREATE INDEX ON {} (owner)").format(stored),
@@ -161,7 +191,7 @@ def _definition(layout: Layout, name: str, *, rows: str, views: str) -> sql.Comp
             )
             for index in layout.indexes
         ),
-        sql.SQL("CREATE VIEW {} AS {}").format(view, sql.SQL(layout.view(f'"{rows}"."{name}"'))),
+        sql.SQL("CREATE VIEW {} AS {}").format(view, sql.SQL(layout.view(shown))),
         sql.SQL("COMMENT ON VIEW {} IS {}").format(view, sql.Literal(layout.title)),
         *(
             sql.SQL("COMMENT ON COLUMN {}.{} IS {}").format(

@@ -80,6 +80,10 @@ class PostgresStore:
     def tidy(self) -> None:
         """The server does it."""
 
+    def purge(self) -> None:
+        """Vacuum state and rows; the write-ahead log keeps what it has until it is recycled."""
+        self.sink.purge()
+
     def close(self) -> None:
         """End the session, and with it every lock."""
         self.engine.close()

@@ -5,7 +5,7 @@ DuckDB (embedded) and PostgreSQL implement it; nothing else in `streaming` knows
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -47,6 +47,14 @@ class Sink(Protocol):
 
     def published_tables(self) -> tuple[str, ...]:
         """Return the official tables that readers should see now: the fixed ones, and every year that has rows."""
+        ...
+
+    def count(self, held: Mapping[str, Sequence[int]]) -> int:
+        """Return how many rows these owners have in these tables."""
+        ...
+
+    def hide(self, owners: Collection[int]) -> None:
+        """Keep the rows of these owners, and of no other, from readers."""
         ...
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from fhir_profiles.errors import Unavailable
 BUSY_TIMEOUT_MS = 5000
 PAGE_SIZE = 8192
 AUTOCHECKPOINT_PAGES = 2000
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:
@@ -34,6 +34,7 @@ def connect(path: Path, schema: str) -> sqlite3.Connection:
         connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         _switch_to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA secure_delete = ON")  # what is removed is overwritten, not left in a free page
         connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT_PAGES}")
         if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
             with transaction(connection):
@@ -105,6 +106,11 @@ class SqliteEngine:
         """One writer: nobody else is at work."""
         del hospital
         return True
+
+    def purge(self) -> None:
+        """See `database.Engine`: pages are overwritten (`secure_delete`), the write-ahead log is emptied."""
+        with self._gate:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """See `database.Engine`."""

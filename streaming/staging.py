@@ -24,6 +24,12 @@ PERSON = "urn:snds-gateway:person"
 STAY = "urn:snds-gateway:stay"
 FACT = "urn:snds-gateway:fact"
 FLAG = "urn:snds-gateway:flag"
+PSA = "urn:snds-gateway:psa"
+ANO = "urn:snds-gateway:ano"
+TWIN_RANK = "urn:snds-gateway:twin-rank"
+CHAINING = re.compile(rb"urn:snds-gateway:(?:psa|ano)\b")
+IDENTITY = "identity"
+"""The kind of link by which the register finds a person: `ano:…`, or `psa:…|twin rank`."""
 
 SOURCE = re.compile(r"/hospital/([0-9A-Z]{9})/([^/]+)")
 INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,30}))?(Z|[+-]\d{2}:\d{2})")
@@ -125,6 +131,8 @@ def _nanoseconds(instant: str) -> int | None:
 def links_of(resource_type: str, body: bytes) -> Links:
     """Return the alias edges that a resource declares and the structures that it refers to."""
     kind = KINDS.get(resource_type)
+    if resource_type == "Basic" and CHAINING.search(body):
+        return _identity(orjson.loads(body))
     if kind is None and body.count(RESOURCE_BYTES) < 2:  # its own identifier alone: nothing to look for
         return NO_LINKS
     resource: dict[str, Any] = orjson.loads(body)
@@ -138,6 +146,26 @@ def links_of(resource_type: str, body: bytes) -> Links:
     if resource_type == ENCOUNTER:  # a newborn's stay is part of its mother's, which is another person's resource
         targets.update(_part_of(resource))
     return Links(kind, frozenset(aliases), frozenset(targets))
+
+
+def _identity(fact: dict[str, Any]) -> Links:
+    """How the fact `person` chains: by `ano`, and by `psa` with the twin rank; what the register may ask for."""
+    chained = {f"ano:{value}" for value in _identifiers(fact, ANO)}
+    for extension in _listed(fact.get("extension")):
+        if extension.get("url") == TWIN_RANK:
+            rank = extension.get("valuePositiveInt")
+            chained |= {f"psa:{value}|{rank}" for value in _identifiers(fact, PSA)}
+    return Links(IDENTITY, frozenset(chained), frozenset())
+
+
+def resources_of(value: bytes) -> list[dict[str, Any]]:
+    """Return the resources of an event. Raises `Poisoned`."""
+    try:
+        bundle = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise Poisoned("event-json") from None
+    entries = _listed(bundle.get("entry")) if isinstance(bundle, dict) else []
+    return [entry["resource"] for entry in entries if isinstance(entry.get("resource"), dict)]
 
 
 def flags_of(resource: Mapping[str, Any]) -> frozenset[str]:

@@ -52,6 +52,10 @@ class State:
         with self._engine.transaction():
             yield self._engine.connection
 
+    def purge(self) -> None:
+        """Leave nothing of what was removed in the files of the state."""
+        self._engine.purge()
+
     def lock(self, hospitals: Iterable[str]) -> None:
         """Wait until no other writer is at work on these hospitals; until the transaction ends."""
         self._engine.lock(hospitals)

@@ -70,6 +70,10 @@ class Store(Protocol):
         """Remove what no reader needs any more; called now and then."""
         ...
 
+    def purge(self) -> None:
+        """Leave nothing of removed rows and resources in any file, and let readers see that they are gone."""
+        ...
+
     def close(self) -> None:
         """Let go of everything."""
         ...
@@ -124,6 +128,13 @@ class EmbeddedStore:
     def tidy(self) -> None:
         """Remove publications that were replaced long ago."""
         self._lake.sweep()
+
+    def purge(self) -> None:
+        """Write the tables' file anew, publish, remove every older publication, empty the write-ahead log."""
+        self.sink.purge()
+        self.show_now()
+        self._lake.sweep(keep_s=0)
+        self.state.purge()
 
     def close(self) -> None:
         """Let go of the files."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -27,9 +28,12 @@ from streaming.batches import Fresh, apply_batch, fates
 from streaming.broker import Consumer
 from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
-from streaming.embedded_log import EmbeddedConsumer
+from streaming.embedded_log import EmbeddedConsumer, erase
+from streaming.erasure import due, finish, hidden_owners, remove, speaks_of
 from streaming.event import Record
+from streaming.opposition import Acts
 from streaming.reading import LOG
+from streaming.register import EmbeddedRegister, Register
 from streaming.rounds import Rounds
 from streaming.sink import Sink
 from streaming.staging import nanoseconds
@@ -77,17 +81,34 @@ def _nothing(label: str) -> None:
     del label
 
 
+EraseLog = Callable[[Callable[[str, bytes], bool]], object]
+"""Empty the events of the log for which a predicate of FINESS and value holds."""
+
+
+def _leave(named: Callable[[str, bytes], bool]) -> None:
+    """Leave the log as it is: Kafka forgets after its retention, and the receipt says when."""
+    del named
+
+
 @contextmanager
 def embedded_writer(data_dir: Path, rules: Rules, *, pace: Pace = USUAL) -> Iterator[TableWriter]:
-    """Open the table writer of an embedded installation on its own log, and close both."""
-    consumer = EmbeddedConsumer(data_dir / LOG)
+    """Open the table writer of an embedded installation on its own log and register, and close all."""
+    consumer, register = EmbeddedConsumer(data_dir / LOG), EmbeddedRegister(data_dir / LOG)
     try:
-        writer = TableWriter(data_dir, consumer=consumer, rules=rules, pace=pace)
+        writer = TableWriter(
+            data_dir,
+            consumer=consumer,
+            rules=rules,
+            pace=pace,
+            register=register,
+            erase_log=partial(erase, data_dir / LOG),
+        )
         try:
             yield writer
         finally:
             writer.close()
     finally:
+        register.close()
         consumer.close()
 
 
@@ -102,9 +123,13 @@ class TableWriter:
         rules: Rules,
         pace: Pace = USUAL,
         announce: Announce = nobody,
+        erase_log: EraseLog = _leave,
+        register: Register | None = None,
         at: Callable[[str], None] = _nothing,
     ) -> None:
         self._announce = announce
+        self._register = register
+        self._erase_log = erase_log
         self._store: Store = EmbeddedStore(where) if isinstance(where, Path) else where
         self._consumer = consumer
         self._rules = rules
@@ -118,6 +143,7 @@ class TableWriter:
         self._sweep_at = 0.0
         self._share_at = 0.0
         self._late = False
+        self._enforced: Acts | None = None
         self._positions: dict[int, int] | None = None
 
     @property
@@ -203,6 +229,7 @@ class TableWriter:
 
     def _work(self, *, publish: bool) -> bool:
         full = False
+        self._enforce()
         if self._rounds.blocked or not self._state.is_dirty() or time.monotonic() < self._write_at:
             full = self._read()
             if full and time.monotonic() < self._write_at:
@@ -233,6 +260,7 @@ class TableWriter:
                 flood=self._flood,
                 after=position,
                 announce=self._announce,
+                register=self._register,
             )
             self._positions[partition] = last
             self._fresh += fresh
@@ -240,6 +268,30 @@ class TableWriter:
             self._flood.check()
             full = full or len(records) == self._pace.events
         return full
+
+    def _enforce(self) -> None:
+        """Carry out what the register asks for and is not done yet; each step may be repeated after a crash."""
+        if self._register is None:
+            return
+        acts = self._register.acts()
+        if acts is self._enforced:
+            return
+        state, contracts = self._state, self._rules.contracts
+        for act in due(state.connection, acts):
+            remove(state, self._store.sink, act, register=self._register, contracts=contracts)
+            self._at("removed")
+            while self._rounds.write():
+                pass
+            if self._rounds.blocked:  # other writers are at work on these hospitals: again at the next step
+                return
+            current = self._register.acts().by_id[act.id]  # with the keys that were learnt
+            self._erase_log(speaks_of(current, register=self._register, contracts=contracts))
+            self._store.purge()
+            self._at("purged")
+            finish(state, current)
+        acts = self._register.acts()
+        self._store.sink.hide(hidden_owners(state.connection, acts, contracts))
+        self._enforced = acts
 
     def _watch(self, record: Record) -> None:
         """Say once when what is read now waited for longer than half of what the log keeps, and when it is over."""

@@ -16,3 +16,9 @@ CREATE TABLE IF NOT EXISTS count (
     suppressed INTEGER NOT NULL,
     published  INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- The register of oppositions, limitations and erasures: pseudonyms only. The last entry of an id counts.
+CREATE TABLE IF NOT EXISTS act (
+    id     TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,   -- grows with each change
+    body   BLOB NOT NULL       -- JSON
+) WITHOUT ROWID;

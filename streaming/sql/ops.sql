@@ -161,3 +161,13 @@ CREATE TABLE IF NOT EXISTS dead_letter (
     stage     TEXT NOT NULL,
     UNIQUE (partition, "offset")
 );
+
+-- What each act of the register removed; `keys` is how many keys it had then, -1 while it is under way.
+CREATE TABLE IF NOT EXISTS act_done (
+    id           TEXT PRIMARY KEY,
+    keys         INTEGER NOT NULL,
+    done_at      TEXT,
+    resources    INTEGER NOT NULL,
+    table_rows   INTEGER NOT NULL,
+    dead_letters INTEGER NOT NULL
+) WITHOUT ROWID;

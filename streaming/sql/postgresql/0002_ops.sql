@@ -163,6 +163,16 @@ CREATE TABLE ops.dead_letter (
     UNIQUE (partition, "offset")
 );
 
+-- What each act of the register removed; `keys` is how many keys it had then, -1 while it is under way.
+CREATE TABLE ops.act_done (
+    id           TEXT PRIMARY KEY,
+    keys         BIGINT NOT NULL,
+    done_at      TEXT,
+    resources    BIGINT NOT NULL,
+    table_rows   BIGINT NOT NULL,
+    dead_letters BIGINT NOT NULL
+);
+
 -- The list of values that a query is given, as SQLite's json_each names it.
 CREATE FUNCTION ops.listed(given TEXT) RETURNS TABLE (value TEXT) LANGUAGE SQL IMMUTABLE PARALLEL SAFE ROWS 500
     AS $$ SELECT json_array_elements_text(given::json) $$;

@@ -1,0 +1,65 @@
+"""Acts → the compacted topic of oppositions, read to its end at each look (DESIGN §7)."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from fhir_profiles.errors import Unavailable
+from streaming.kafka_consumer import KafkaLog
+from streaming.kafka_publisher import PROMISES
+from streaming.opposition import NO_ACTS, Act, Acts, Key, acts_of, entry_of, learnt_entry
+from streaming.topics import OPPOSITION, KafkaConnection, away
+
+ANSWER_S = 10.0
+
+
+class KafkaRegister:
+    """The register in the compacted topic; read to its end at each look."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._gate = threading.Lock()
+        self._entries: dict[str, bytes] = {}
+        self._log = KafkaLog(connection, topic=OPPOSITION)
+        self._position = self._log.origin - 1
+        self._acts = NO_ACTS
+
+    def acts(self) -> Acts:
+        """See `Register`."""
+        with self._gate:
+            start = max(self._position, self._log.first_offset(0) - 1)
+            for record in self._log.tail(0, start):
+                self._position = record.offset
+                self._entries[record.event.key] = record.event.value
+            if self._position != start or not self._acts.by_id:
+                self._acts = acts_of(self._entries.values())
+            return self._acts
+
+    def keep(self, act: Act) -> None:
+        """See `Register`."""
+        self._send(act.id, entry_of(act))
+
+    def learn(self, act: str, keys: Iterable[Key]) -> None:
+        """See `Register`."""
+        self._send(f"{act}|{secrets.token_hex(8)}", learnt_entry(act, keys))
+
+    def close(self) -> None:
+        """See `Register`."""
+        self._log.close()
+
+    def _send(self, name: str, entry: bytes) -> None:
+        try:
+            producer = KafkaProducer(**self._connection.arguments(), **PROMISES)  # acts are rare
+        except KafkaError as error:
+            raise away(error) from None
+        try:
+            producer.send(OPPOSITION, key=name.encode(), value=entry).get(timeout=ANSWER_S)
+        except KafkaError:
+            producer._sender.force_close()  # noqa: SLF001 - close() waits for what never completes
+            raise Unavailable("broker-away") from None
+        producer.close()
