@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
+
 from transformers.deidentify.pseudonyms import HospitalKey, Key, PlatformKey, TableKeys
+
+pytestmark = pytest.mark.slow
 
 NUMBER = 1_000_000
 OTHERS = 100_000
