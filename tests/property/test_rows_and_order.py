@@ -23,7 +23,10 @@ TOGETHER = ("Patient", "Encounter", "Coverage")
 
 def converted(view: PersonView) -> PersonRows:
     return person_rows(
-        view, contract=CONTRACT, pseudonyms=Pseudonyms(), numbers=lambda stay, year: f"{stay[:8]}{year % 100}"
+        view,
+        contract=CONTRACT,
+        pseudonyms=Pseudonyms(),
+        numbers=lambda stay, year: f"{sum(stay.encode()) * 100 + year % 100:010d}",
     )
 
 
