@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ def declare(app: typer.Typer) -> None:
     """Add the commands to the tree."""
     keys = typer.Typer(help="Keys of pseudonyms.", no_args_is_help=True, rich_markup_mode="rich")
     keys.command("check", epilog=example("snds-gateway keys check --data-dir data"))(check_keys)
+    keys.command("rotate", epilog=example("snds-gateway keys rotate tables --data-dir data"))(rotate_key)
     app.add_typer(keys, name="keys", rich_help_panel=PANEL)
     audit = typer.Typer(help="The trail of who did what.", no_args_is_help=True, rich_markup_mode="rich")
     audit.command("verify", epilog=example("snds-gateway audit verify --data-dir data"))(verify_audit)
@@ -51,6 +53,24 @@ def check_keys(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.hu
     from gateway.cli.operation import check_keys as work
 
     raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+
+
+class Rotated(StrEnum):
+    """The keys that a command can renew. Keys of hospitals never rotate: their local ids would all be new."""
+
+    tables = "tables"
+
+
+def rotate_key(
+    key: Annotated[Rotated, typer.Argument(metavar="KEY", help="tables: level 2 of every identifier in the tables.")],
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Renew a key: every row is computed anew under it, without any identity; no table writer may run meanwhile."""
+    from gateway.cli.key_rotation import rotate_tables
+
+    assert key is Rotated.tables
+    raise typer.Exit(rotate_tables(data_dir))
 
 
 def verify_audit(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:

@@ -27,7 +27,7 @@ def rebuild(data_dir: Path, *, move: bool) -> int:
         done = move_to_postgres(data_dir, postgres, rules=rules)
     else:
         done = rebuild_postgres(postgres, rules=rules)
-    record(data_dir, "tables rebuild", before=done.before, after=done.after)
+    record(data_dir, "tables rebuild", digest_before=done.before, digest_after=done.after)
     told = "every row is as it was" if done.same else "rows changed: rules or reference data are not those of before"
     screen.console().print(f"[green]✓[/green] rebuilt; {told} (digest {done.after[:16]})")
     return 0
