@@ -27,7 +27,22 @@ class Access:
         """Read everything. Raises Misconfigured."""
         self._data_dir = data_dir
         self._seen = self._look()
-        self.hospitals, self.keys, self.clients = self._load()
+        self._known = self._load()
+
+    @property
+    def hospitals(self) -> Hospitals:
+        """Return contracts and API keys."""
+        return self._known[0]
+
+    @property
+    def keys(self) -> Mapping[str, GatewayKeys]:
+        """Return the keys of pseudonyms, by FINESS."""
+        return self._known[1]
+
+    @property
+    def clients(self) -> Clients:
+        """Return SMART clients and certificates."""
+        return self._known[2]
 
     def contract(self, finess: str) -> Contract | None:
         """Return the contract of a hospital, None for one that the platform does not know."""
@@ -40,7 +55,7 @@ class Access:
             return
         self._seen = seen
         try:
-            self.hospitals, self.keys, self.clients = self._load()
+            self._known = self._load()  # at once: no request sees new contracts with old keys
         except Misconfigured as error:
             logs.logger().error("contracts-kept", code=error.code, detail=error.detail)
         else:

@@ -124,6 +124,9 @@ class _Served:
                 await self._worker.audit.keep(_audited(exchange, answer))
         except PipelineError as error:
             answer = refusal(error, exchange.language)
+        except Exception as error:  # noqa: BLE001 — without its audit line no answer leaves
+            self._fault(exchange, error)
+            answer = refusal(Fault("fault"), exchange.language)
         self._tell(exchange, answer)
         return _Reply(answer, exchange, request.scope)
 
@@ -195,7 +198,10 @@ class _Reply(Response):
 
 def _exchange(request: Request, route: Route) -> Exchange:
     parameters = parameters_of(route, request.path_params)
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+    headers: dict[str, str] = {}
+    for raw, value in request.scope["headers"]:
+        name = raw.decode("latin-1")  # sent twice: both, by comma, as HTTP has it; two credentials are then none
+        headers[name] = f"{headers[name]}, {value.decode('latin-1')}" if name in headers else value.decode("latin-1")
     return Exchange(
         id=secrets.token_hex(8),
         route=f"{request.method} {route.path}" if route.path else "unrouted",

@@ -67,10 +67,11 @@ class Doors:
             return None
         if secret.startswith("sgt_"):
             return self._by_token(secret)
-        found = self.access.hospitals.find(secret)
+        hospitals = self.access.hospitals
+        found = hospitals.find(secret)
         if found is None:
             return None
-        return Caller(self.access.hospitals.contracts[found.finess], found.source, found.scopes, found.key_id)
+        return Caller(hospitals.contracts[found.finess], found.source, found.scopes, found.key_id)
 
     def _by_token(self, token: str) -> Caller | None:
         """A client that is no longer registered, or has fewer scopes now, loses them at once."""
@@ -86,7 +87,8 @@ class Doors:
         return caller_of(grant, self.access.hospitals) if grant else None
 
 
-def caller_of(grant: Grant, hospitals: Hospitals, *, only: frozenset[str] | None = None) -> Caller:
-    """Return the caller that a grant describes, with some of its scopes only."""
+def caller_of(grant: Grant, hospitals: Hospitals, *, only: frozenset[str] | None = None) -> Caller | None:
+    """Return the caller that a grant describes, with some of its scopes only; None once its contract has ended."""
+    contract = hospitals.contracts.get(grant.finess)
     scopes = grant.scopes if only is None else grant.scopes & only
-    return Caller(hospitals.contracts[grant.finess], grant.source, scopes, grant.name)
+    return Caller(contract, grant.source, scopes, grant.name) if contract is not None else None

@@ -54,7 +54,10 @@ def check_target(target: Target) -> None:
 async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision:
     """Read the body and decide on it; what cannot even be read counts as one entry, refused."""
     assert exchange.caller is not None
-    sender = Sender(exchange.caller.contract, exchange.caller.source, worker.keys[exchange.caller.finess])
+    keys = worker.keys.get(exchange.caller.finess)
+    if keys is None:  # the contract ended this very moment
+        raise Unavailable("not-ready")
+    sender = Sender(exchange.caller.contract, exchange.caller.source, keys)
     try:
         raw = RawBundle(await body_of(exchange, worker, place))
     except Refused as refusal:

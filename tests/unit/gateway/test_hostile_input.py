@@ -356,6 +356,10 @@ def auth_cases() -> Iterator[Case]:
         ("DELETE", "/rights/oppositions/1"), ("GET", "/rights/receipts/1"), ("POST", "/rights/erasures"),
     ):  # fmt: skip
         yield Case(f"{method} {path} without", request(method, path), (401,), "unauthenticated")
+    twice = request("POST", "/fhir", content, Content_Type=FHIR, Authorization="Bearer {KEY}")
+    for name, more in (("a wrong key and the right one", b"Authorization: Bearer x\r\n"),
+                       ("the right key twice", b"Authorization: Bearer {KEY}\r\n")):  # fmt: skip
+        yield Case(name, twice.replace(b"Host:", more + b"Host:", 1), (401,), "unauthenticated")
     yield Case("the key in the query", request("POST", "/fhir?access_token={KEY}", content, Content_Type=FHIR), (401,))
     yield Case("the key in a cookie", request("POST", "/fhir", content, Cookie="token={KEY}"), (401,))
     yield Case("the key in another header", request("POST", "/fhir", content, X_Api_Key="{KEY}"), (401,))
