@@ -18,6 +18,7 @@ from transformers.snds.schema import TABLES, physical_name
 from transformers.snds.ucum import rows as packaged_rows
 
 BOUNDS = "plausible-values.tsv"
+MEMORY_LIMIT, SPILL = "768MB", ".spill"
 SHAPES = {
     "cim10": r"^[A-Z][0-9]{2}([0-9]{0,3}|[0-9]{0,2}\+[0-9]{1,2})$",
     "ccam": r"^[A-Z]{4}[0-9]{3}$",
@@ -56,6 +57,9 @@ class Lake:
             raise Unavailable("lake-missing")
         self._connection = duckdb.connect(":memory:")
         try:
+            self._connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+            # what does not fit goes beside the tables, never into a folder that others share
+            self._connection.execute(f"SET temp_directory = '{_escaped(str(database.parent / SPILL))}'")
             self._connection.execute(f"ATTACH '{_escaped(str(database))}' AS lake (READ_ONLY)")
             self._prepare(read_reference(data_dir).nomenclatures)
             listed = self._connection.execute("SELECT view_name FROM duckdb_views() WHERE database_name = 'lake'")
