@@ -10,24 +10,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
-
 from fhir_profiles.values import Entry, ValidBundle
 from transformers.contract import Contract
 from transformers.deidentify import facts, places, primitives
+from transformers.deidentify.encoding import collected, encode
 from transformers.deidentify.explain import explain as explained
 from transformers.deidentify.identities import NO_IDENTITY, contained, deleted, identify, leaving
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.known import PERSON, Known
 from transformers.deidentify.leaks import Scanner
+from transformers.deidentify.modifiers import has_modifier, may_have_modifier
 from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
 from transformers.deidentify.traits import billing_numbers, insured_nirs, traits_of
 from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Scrubbed
 
-MODIFIER = "modifierExtension"
-MODIFIER_BYTES = b'"modifierExtension"'
 UNKNOWN_MODIFIER = "modifier-extension-unknown"
 UNSUPPORTED = "resource-type-unsupported"
 LEAK = "leak-suspected"
@@ -67,7 +65,7 @@ class _Scrubbing:
         )
         self._refused: dict[int, str] = {}
         self._refused_persons: dict[str, str] = {}
-        self._modifiers = MODIFIER_BYTES in valid.parsed.canonical
+        self._modifiers = may_have_modifier(valid.parsed.canonical)
         self._scanner = Scanner(
             rules.public,
             [entry.resource for entry in valid.parsed.entries if entry.resource is not None],
@@ -79,13 +77,15 @@ class _Scrubbing:
         items = [
             item for entry, known in identified if entry.method != "DELETE" for item in self._project(entry, known)
         ]
-        items += self._implied(items)
         persons = Persons(items)
         items = [item for item in items if self._has_accepted_owner(item)]
+        items += self._implied(items)
         groups, orphans = split(items, persons, finess=self._contract.finess)
         self._refused |= dict.fromkeys((item.entry for item in orphans), NO_IDENTITY)
+        for group in groups:  # a refused entry leaves nothing behind, its contained structures neither
+            group.items = [item for item in group.items if item.entry not in self._refused]
         by_index = {entry.index: entry for entry in self._entries}
-        bundles = [made for group in groups if (made := self._clean(group, by_index)) is not None]
+        bundles = [made for group in groups if group.items and (made := self._clean(group, by_index)) is not None]
         bundles += [self._deletion(entry, known) for entry, known in identified if entry.method == "DELETE"]
         bundles.sort(key=lambda bundle: (bundle.indices, bundle.key))
         return Scrubbed(
@@ -163,8 +163,8 @@ class _Scrubbing:
         """Yield the Organizations that a reference named by their FINESS alone, with the first entry that did."""
         first = {target: item.entry for item in reversed(items) for target in item.targets}
         for key, identifier in self._scene.implied.items():
-            known = Known("Organization", key)
-            yield self._item(first[key], known, {"identifier": [identifier]}, {})
+            if key in first:
+                yield self._item(first[key], Known("Organization", key), {"identifier": [identifier]}, {})
 
     def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
         switches = self._contract.potential_identifiers
@@ -209,13 +209,10 @@ class _Scrubbing:
         encoded = [encode(content) for content in self._with_facts(group, by_index)]
         if self._scanner.is_clean(encoded):
             return self._bundle(group, encoded)
-        leaking = {item.entry: list(self._scanner.leaks_in(item.content)) for item in group.items}
-        if not any(leaking.values()):
-            leaking = {index: ["Bundle"] for index in leaking}
-        for index, paths in leaking.items():
-            if paths:
-                self._refused[index] = LEAK
-                self._scene.left_out += [f"{LEAK} {path}" for path in paths]
+        leaking = [item for item in group.items if not self._scanner.is_clean([encode(item.content)])]
+        for item in leaking or group.items:  # what only the whole shows blocks all of it
+            self._refused[item.entry] = LEAK
+            self._scene.left_out += [f"{LEAK} {path}" for path in self._scanner.leaks_in(item.content)]
         group.items = [item for item in group.items if item.entry not in self._refused]
         return self._clean(group, by_index) if group.items else None
 
@@ -239,22 +236,3 @@ class _Scrubbing:
             key_id=self._keys.key_id,
             token=SCRUB_TOKEN,
         )
-
-
-def encode(content: dict[str, Any]) -> bytes:
-    """Return the canonical bytes of one resource: keys sorted."""
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-
-
-def collected(encoded: Sequence[bytes], stamp: str | None) -> bytes:
-    """Return the canonical bytes of a collection of resources that are encoded already."""
-    entries = b'},{"resource":'.join(encoded)
-    dated = b'"timestamp":' + orjson.dumps(stamp) + b"," if stamp is not None else b""
-    return b'{"entry":[{"resource":' + entries + b'}],"resourceType":"Bundle",' + dated + b'"type":"collection"}'
-
-
-def has_modifier(node: object) -> bool:
-    """Say whether a modifier extension stands anywhere: what it changes cannot be known, so nothing may be used."""
-    if isinstance(node, dict):
-        return MODIFIER in node or any(has_modifier(value) for value in node.values())
-    return isinstance(node, list) and any(has_modifier(value) for value in node)

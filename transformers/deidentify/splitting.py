@@ -66,9 +66,10 @@ class Persons:
     def _join(self, aliases: tuple[str, ...]) -> None:
         leaders = {self._leader[alias] for alias in aliases if alias in self._leader}
         chosen = min(leaders) if leaders else aliases[0]
-        for alias, leader in list(self._leader.items()):
-            if leader in leaders:
-                self._leader[alias] = chosen
+        if len(leaders) > 1:  # this Patient shows that two persons of the bundle are one
+            for alias, leader in list(self._leader.items()):
+                if leader in leaders:
+                    self._leader[alias] = chosen
         self._leader |= dict.fromkeys(aliases, chosen)
 
 

@@ -321,3 +321,15 @@ def test_known_answers_never_change() -> None:
         "facts": sorted(key(one) for one in resources(result, "Basic")),
         "event": [bundle.key for bundle in result.bundles],
     } == KNOWN
+
+
+def test_a_refused_entry_leaves_nothing_behind() -> None:
+    tube = {"resourceType": "Specimen", "id": "s"}
+    unknown = observation(subject={"display": "?"}, specimen={"reference": "#s"}, contained=[tube])
+    of_test = observation("o2", specimen={"reference": "#s"}, contained=[tube])
+    tester = patient(identifier=[ins(system=INS_TEST, code="INS-NIR-TEST")])
+
+    result = scrubbed(batch({"resource": one} for one in (unknown, tester, of_test)))
+
+    assert result.refused == {0: "no-stable-identity", 1: "test-identity", 2: "test-identity"}
+    assert result.bundles == ()

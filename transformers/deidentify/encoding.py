@@ -1,0 +1,20 @@
+"""Canonical bytes of what leaves: sorted keys, UTF-8, one resource at a time (DESIGN §5). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+
+def encode(content: dict[str, Any]) -> bytes:
+    """Return the canonical bytes of one resource: keys sorted."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def collected(encoded: Sequence[bytes], stamp: str | None) -> bytes:
+    """Return the canonical bytes of a collection of resources that are encoded already."""
+    entries = b'},{"resource":'.join(encoded)
+    dated = b'"timestamp":' + orjson.dumps(stamp) + b"," if stamp is not None else b""
+    return b'{"entry":[{"resource":' + entries + b'}],"resourceType":"Bundle",' + dated + b'"type":"collection"}'
