@@ -83,6 +83,10 @@ FAULTS: list[tuple[str, str, dict[str, Any]]] = [
     ("residence", "T_MCO24B", {"BDI_DEP": None}),
     ("act-inside", "T_MCO24A", {"ENT_DAT_DEL": 30}),
     ("dates-inside", "T_EDS24SEJ", {"FLG_DAT_HOR": 2}),
+    ("insured-number", "T_EDS24SEJ", {"FLG_NIR_PRO": "1"}),
+    ("diagnosis-designated", "T_EDS24SEJ", {"FLG_DGN_RUL": "3"}),
+    ("unit-diagnosis", "T_EDS24SEJ", {"FLG_UM_DGN": "1"}),
+    ("geographic-code", "T_EDS24SEJ", {"FLG_GEO_DEF": "1"}),
     ("type:T_MCOaaB", "T_MCO24B", {"DGN_PAL": "TOO-LONG"}),
 ]
 
