@@ -280,11 +280,15 @@ class Inliner:
     def _has_other_child(self, node: Expression, place: Place) -> Truth:
         """Return `children().count() > name.count()`: the element has a key that is not this name."""
         match node:
-            case Call(base=Member(base=None, name=name), name="count") if place.type not in PRIMITIVES:
+            case Call(base=Member(base=None, name=name), name="count") if self._is_plain(place.type):
                 source = f"(len({place.item}) > 1 or {quoted(name)} not in {place.item})"
                 return replace(total(source, 3), true_without=frozenset({name}))
             case _:
                 raise NotInline
+
+    def _is_plain(self, kind: str) -> bool:
+        """Say whether the JSON keys of a type are its children: a resource has `resourceType` beside them."""
+        return kind not in PRIMITIVES and not self.paths.types.is_resource(kind)
 
     def _count(self, node: Expression, place: Place) -> str | None:
         """Return the source of a number made of counts; None when it is something else."""

@@ -39,6 +39,8 @@ def _calculated(function: Callable[[], Number]) -> Collection:
             value = function()
     except (DecimalException, ArithmeticError, ValueError):
         return []
+    if isinstance(value, Decimal) and not value.is_finite():
+        return []
     if type(value) is int and not SMALLEST <= value <= LARGEST:
         return []
     return [value]
