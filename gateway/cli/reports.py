@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from fhir_profiles.issues import Issue, catalogue, operation_outcome, repair, text
 from gateway.cli import screen
+from gateway.cli.excerpts import Excerpts
 from gateway.cli.validation import Report
 
 Language = Literal["fr", "en"]
@@ -50,18 +52,24 @@ def _human(reports: Iterable[Report], language: Language) -> int:
             f"{mark} [bold]{screen.escaped(report.file)}[/bold]  {told}" + (f", {others} notes" if others else ""),
             soft_wrap=True,
         )
+        excerpts = Excerpts(Path(report.file))
         for one in report.issues:
-            _print_issue(out, one, language)
+            _print_issue(out, one, language, excerpts)
     out.print(f"{files} files, {failed} with errors", style="dim")
     return int(bool(failed))
 
 
-def _print_issue(out: Any, one: Issue, language: Language) -> None:  # noqa: ANN401 — rich's Console
+def _print_issue(out: Any, one: Issue, language: Language, excerpts: Excerpts) -> None:  # noqa: ANN401 — rich's
     style, mark = screen.STYLES[one.severity], screen.MARKS[one.severity]
     place = f"{one.line}:{one.column}" if one.line is not None else ""
     sentence = screen.escaped(text(one, language, quoting=True))
     out.print(f"  [{style}]{mark}[/{style}] {place:>9}  [cyan]{screen.escaped(one.expression)}[/cyan]", soft_wrap=True)
     out.print(f"               {sentence} [dim]{one.code}[/dim]", soft_wrap=True)
+    found = excerpts.at(one.line, one.column or 1) if one.line is not None else None
+    if found is not None:
+        line, caret = found
+        out.print(f"               [dim]{screen.escaped(line)}[/dim]", soft_wrap=True)
+        out.print(f"               [{style}]{' ' * caret}^[/{style}]", soft_wrap=True)
     advice = repair(one, language)
     if advice:
         out.print(f"               → {screen.escaped(advice)}", style="green", soft_wrap=True)
