@@ -41,6 +41,7 @@ NUMBERED = {
 }
 DCIR = frozenset({"ER_PRS_F", "ER_PHA_F", "ER_UCD_F", "ER_ETE_F"})
 COMPONENTS = 40
+FINESS_WIDTH = 9
 HEADERS = ("ce_source", "ce_time", "key-id", "rules-version", "definitions-version")
 
 
@@ -135,21 +136,33 @@ def _look(state: Database, table: str, logical: str, key: str, keys: TableKeys) 
 
 
 def _stay(state: Database, year: int | None, key: str, logical: str) -> _Place | None:
-    """Find a stay by `RSA_NUM`, `ETA_NUM/RSA_NUM`, or these with the order number of the row."""
+    """Find a stay by `RSA_NUM`, a visit by `SEQ_NUM`, with the FINESS before it and the order of the row behind."""
+    names = TABLES[logical].names
+    number = next((name for name in ("RSA_NUM", "SEQ_NUM") if name in names), None)
+    if number is None:
+        raise LineageError("table-not-of-a-person")
     parts = key.split("/")
-    finess = parts.pop(0) if len(parts) > 1 and len(parts[0]) == 9 else None
+    finess = parts.pop(0) if len(parts) > 1 and len(parts[0]) == FINESS_WIDTH else None
     row = state.execute(
         "SELECT n.finess, r.person FROM rsa_number n JOIN resource r ON r.finess = n.finess AND r.key = n.stay"
         " WHERE n.year = ? AND n.rsa_num = ? AND coalesce(?, n.finess) = n.finess AND r.person IS NOT NULL",
-        (year, parts[0], finess),
+        (year, parts[0] if number == "RSA_NUM" else _digits(parts[0]), finess),
     ).fetchone()
     if row is None:
         return None
-    wanted: dict[str, Any] = {"ETA_NUM": row[0], "RSA_NUM": parts[0]}
+    wanted: dict[str, Any] = {"ETA_NUM": row[0], number: parts[0]}
     order = next((name for name in TABLES[logical].primary_key if name not in wanted), None)
     if order and len(parts) > 1 and parts[1].isdecimal():
         wanted[order] = int(parts[1])
     return _Place(row[0], row[1], wanted)
+
+
+def _digits(sequence: str) -> str:
+    """Return the ten digits of a visit's number from its eight characters in base 36."""
+    try:
+        return f"{int(sequence, 36):010d}"
+    except ValueError:
+        return ""
 
 
 def _numbered(state: Database, kind: str, is_it: Callable[[str], bool]) -> Iterator[_Place]:

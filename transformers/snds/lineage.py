@@ -19,6 +19,7 @@ Convert = Callable[[PersonView], PersonRows]
 
 CLINICAL = frozenset({"Observation", "MedicationRequest", "MedicationAdministration", "MedicationDispense"})
 MOST_TRIED = 600
+NAMING = ("ETA_NUM", "RSA_NUM", "SEQ_NUM", "CCAM_COD", "ACT_COD", "UCD_UCD_COD", "DELAI")
 
 
 class Meaning(NamedTuple):
@@ -122,7 +123,7 @@ def _key(logical: str) -> tuple[str, ...]:
     table = TABLES[logical]
     if table.primary_key:
         return table.primary_key
-    return tuple(name for name in ("ETA_NUM", "RSA_NUM", "UCD_UCD_COD", "DELAI") if name in table.names)
+    return tuple(name for name in NAMING if name in table.names)
 
 
 def _of_table(logical: str) -> Iterator[Meaning]:

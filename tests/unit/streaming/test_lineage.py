@@ -158,6 +158,8 @@ def test_a_beneficiary_leads_to_its_facts(installation: Any) -> None:
         ("T_EDS24BIO", "nothing", "row-unknown"),
         ("IR_BEN_R", "nobody", "row-unknown"),
         ("ER_PRS_F", "12", "row-unknown"),
+        ("T_MCO24CSTC", "0000000Z", "row-unknown"),
+        ("T_MCO24CSTC", "-", "row-unknown"),
         ("T_XXX", "1", "table-unknown"),
     ],
 )
@@ -173,3 +175,8 @@ def test_nothing_local_is_shown(installation: Any) -> None:
 
     shown = repr(told(one))
     assert not [key for key in ("rest-1", "visit-1", "psa-level-one", "enc-1", "'dp'", "'das'") if key in shown]
+
+
+def test_a_table_of_no_person_cannot_be_explained(installation: Any) -> None:
+    with pytest.raises(LineageError, match="table-not-of-a-person"):
+        ask(installation, "T_MCO24E", FINESS)
