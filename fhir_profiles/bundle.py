@@ -28,6 +28,7 @@ def parse(
     expected_type: str | None = None,
     method: str = "",
     resource_id: str | None = None,
+    any_bundle: bool = False,
 ) -> ParsedBundle:
     """Read one request body.
 
@@ -37,6 +38,7 @@ def parse(
         expected_type: the type of the route; None accepts any resource (`$validate`, command line).
         method: POST, PUT or DELETE of one resource; "" for a Bundle or a resource by itself.
         resource_id: the id of the route `PUT|DELETE /fhir/{type}/{id}`.
+        any_bundle: read a Bundle that nobody posts (searchset, history, a response) as one resource: to judge it.
 
     Raises:
         Malformed, TooLarge, Invalid
@@ -51,7 +53,7 @@ def parse(
     kind = _resource_type(root)
     if expected_type is not None and kind != expected_type:
         raise Invalid(issue("resource-type-unexpected", kind, expected=expected_type))
-    if kind == "Bundle":
+    if kind == "Bundle" and not (any_bundle and root.get("type") not in BUNDLE_KINDS):
         return _bundle(root, canonical, limits, size_bytes=len(content))
     own_id = root.get("id")
     entry = Entry(

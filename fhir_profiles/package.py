@@ -25,6 +25,7 @@ from fhir_profiles.errors import Misconfigured
 Json = Mapping[str, Any]
 
 KINDS = ("StructureDefinition", "ValueSet", "CodeSystem")
+GUIDE = "ImplementationGuide"
 ABOUT = "package.json"
 # Published package names → the ids of the manifest (with `-version` where the product carries several).
 FAMILIES: Mapping[str, str] = MappingProxyType(
@@ -138,7 +139,7 @@ def _from_path(path: Path) -> Package:
             about = _about(path.name, content)
         else:
             resources.extend(_conformance(name, content, alone=path.is_file() and path.suffix == ".json"))
-    if not resources:
+    if not any(one["resourceType"] in KINDS or one.get("global") for one in resources):
         raise Misconfigured("definitions-empty", f"{path.name}: no StructureDefinition, ValueSet or CodeSystem")
     return Package(path.name, f"{checksum:08x}-{total:x}", tuple(resources), required(about))
 
@@ -206,7 +207,7 @@ def _conformance(name: str, content: bytes, *, alone: bool) -> Iterator[Json]:
 
 def _checked(name: str, resource: Json, *, alone: bool) -> Iterator[Json]:
     kind = resource.get("resourceType")
-    if kind not in KINDS:
+    if kind not in (*KINDS, GUIDE):
         if alone:
             raise Misconfigured("definitions-unknown", f"{name}: not a StructureDefinition, ValueSet or CodeSystem")
         return

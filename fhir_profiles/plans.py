@@ -1,7 +1,7 @@
 """A resource → the profiles to check it against, in order (DESIGN §3, "Which profile").
 
-R4 base always; each known `meta.profile`; those the caller asks for; the FR Core profile by the hospital's contract.
-Resources that declare the same share one plan, so a bundle makes only a handful.
+R4 base always; each known `meta.profile`; what added guides demand of the type; those the caller asks for; the FR Core
+profile by the hospital's contract. Resources that declare the same share one plan.
 """
 
 from __future__ import annotations
@@ -79,6 +79,7 @@ class Planner:
                 objections.append(replace(issue("profile-type-mismatch", place, expected=wanted), profile=key))
             else:
                 keys.append(key)
+        keys += profiles.demanded(kind)
         keys += [key for key in self._forced if profiles.type_of(key) in (kind, *ABSTRACT)]
         reported: frozenset[str] = frozenset()
         if french is not None and (default := self._of_same_version(french, keys)) not in keys:

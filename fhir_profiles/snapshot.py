@@ -123,10 +123,7 @@ def _choice(elements: list[dict[str, Any]], parent: str, last: str) -> int | Non
 
 
 def _unfold(elements: list[dict[str, Any]], position: int, wanted: str, *, find: Find) -> None:
-    """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it.
-
-    Of the types of a choice, the first one that has the wanted child is meant.
-    """
+    """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it."""
     owner = elements[position]
     identity = str(owner.get("id", owner.get("path")))
     source, prefix = _children_source(elements, owner, identity, wanted, find)
@@ -156,20 +153,12 @@ def _children_source(
     if reference:
         return list(elements), str(reference).partition("#")[2]
     types: list[Json] = owner.get("type") or []
-    name = wanted.partition(":")[0]
-    for kind in types:
-        listed = _of_type(kind, find)
-        prefix = str(listed[0].get("id", listed[0].get("path"))) if listed else ""
-        if len(types) == 1 or any(_is_child(one, prefix, name) for one in listed):
-            if not listed:
-                break
-            return listed, prefix
-    raise _NoSuchElement(f"{identity}: none of its types has {wanted}")
-
-
-def _is_child(element: Json, prefix: str, name: str) -> bool:
-    path = str(element.get("id", element.get("path")))
-    return path == f"{prefix}.{name}" or (path.endswith("[x]") and f"{prefix}.{name}".startswith(path[:-3]))
+    if len(types) != 1:
+        raise _NoSuchElement(f"{identity}.{wanted}: a child of an element of {len(types)} types")
+    listed = _of_type(types[0], find)
+    if not listed:
+        raise ValueError(f"{identity}: its type {types[0]['code']} is not loaded")
+    return listed, str(listed[0].get("id", listed[0].get("path")))
 
 
 def _of_type(kind: Json, find: Find) -> list[Json]:

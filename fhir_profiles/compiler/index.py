@@ -31,7 +31,8 @@ class ExtensionFacts:
 class Index:
     """Facts by canonical (`keys`), by key (the rest) and by url (`extensions`; `meant`: other versions by scope).
 
-    `uris` are well-formed ones that data is full of: canonicals and code systems, recognised instead of read.
+    `uris` are well-formed ones that data is full of: canonicals and code systems, recognised instead of read. `demanded` are
+    the profiles that added guides demand of every resource of a type.
     """
 
     keys: Mapping[str, str]
@@ -43,6 +44,7 @@ class Index:
     extensions: Mapping[str, ExtensionFacts]
     meant: Mapping[str, Mapping[str, ExtensionFacts]]
     uris: frozenset[str]
+    demanded: Mapping[str, tuple[str, ...]]
 
     def extension(self, url: str, scope: str) -> ExtensionFacts | None:
         """Return an extension as a package (or "": nobody in particular) means it."""
@@ -73,6 +75,7 @@ def from_plain(raw: Mapping[str, Any]) -> Index:
             for scope, listed in raw["meant"].items()
         },
         uris=frozenset(raw["uris"]),
+        demanded=raw["demanded"],
     )
 
 
@@ -104,8 +107,17 @@ def index_of(library: Library) -> Index:
         ),
         extensions=extensions,
         meant={scope: listed for scope, listed in meant.items() if listed},
+        demanded=_demanded(library),
         uris=frozenset(one for one in (*keys, *library.systems(), *COMMON) if uri_ok(one)),
     )
+
+
+def _demanded(library: Library) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for kind, key in library.demanded():
+        if key not in found.setdefault(kind, []):
+            found[kind].append(key)
+    return {kind: tuple(listed) for kind, listed in found.items()}
 
 
 def _is_made(one: Definition) -> bool:

@@ -56,6 +56,16 @@ class Library:
                     seen.add(id(raw))
                     yield Definition(key_of(raw), package, raw)
 
+    def demanded(self) -> Iterator[tuple[str, str]]:
+        """Yield type and profile of what the guides demand of every resource of a type (ImplementationGuide.global)."""
+        for package in self._order:
+            for (kind, canonical), raw in self._raw[package].items():
+                if kind == "ImplementationGuide" and "|" not in canonical:
+                    for one in raw.get("global", ()):
+                        found = self.definition(str(one["profile"]), scope=package)
+                        if found is not None:
+                            yield str(one["type"]), found.key
+
     def systems(self) -> Iterator[str]:
         """Yield the url of every code system that a definition names."""
         for listed in self._raw.values():

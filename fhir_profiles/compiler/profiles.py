@@ -61,6 +61,10 @@ class Profiles:
         """Return the type that a profile constrains."""
         return self._index.types[key]
 
+    def demanded(self, resource_type: str) -> tuple[str, ...]:
+        """Return the keys of the profiles that added guides demand of every resource of a type."""
+        return self._index.demanded.get(resource_type, ())
+
     def covered(self, keys: tuple[str, ...]) -> tuple[str, ...]:
         """Return profiles and all those that they derive from: who conforms to one conforms to these."""
         return self._covered(keys)

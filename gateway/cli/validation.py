@@ -57,7 +57,7 @@ def _issues(
     validator: Validator, document: Document, *, profiles: Sequence[str], french_profiles: FrenchProfiles
 ) -> tuple[Issue, ...]:
     try:
-        parsed = parse(document.content, Limits())
+        parsed = parse(document.content, Limits(), any_bundle=True)
     except Refused as refused:
         return refused.issues
     return validator.validate(parsed, french_profiles=french_profiles, profiles=profiles).issues

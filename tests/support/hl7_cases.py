@@ -71,7 +71,7 @@ def _run(
 
 def _is_definition(path: Path) -> bool:
     kind = json.loads(path.read_text(encoding="utf-8-sig")).get("resourceType")
-    return kind in ("StructureDefinition", "ValueSet", "CodeSystem", "Bundle")
+    return kind in ("StructureDefinition", "ValueSet", "CodeSystem", "ImplementationGuide", "Bundle")
 
 
 @cache
@@ -86,7 +86,7 @@ def judge(run: Run) -> Outcome:
     profiles = (run.profile,) if run.profile else ()
     start = time.perf_counter()
     try:
-        parsed = parse(content, Limits())
+        parsed = parse(content, Limits(), any_bundle=True)
         issues = validator.validate(parsed, french_profiles="declared", profiles=profiles).issues
     except Refused as refused:
         issues = refused.issues

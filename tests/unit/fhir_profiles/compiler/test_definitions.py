@@ -177,6 +177,18 @@ def test_a_line_about_an_element_that_does_not_exist_is_listed_and_the_rest_is_c
     ]
 
 
+def test_a_guide_may_demand_a_profile_of_every_resource_of_a_type(tmp_path: Path) -> None:
+    guide = {
+        "resourceType": "ImplementationGuide",
+        "url": "https://profils.example/ImplementationGuide/g",
+        "global": [{"type": "Patient", "profile": MADE + "a"}],
+    }
+    validator = made(tmp_path, profile("a", "Patient", element("Patient.name", min=1)), guide)
+
+    assert errors(validator, patient()) == [("missing-element", "Patient")]
+    assert errors(validator, observation()) == []
+
+
 def test_an_archive_is_read_in_memory_with_its_dependencies(tmp_path: Path) -> None:
     about = {
         "name": "test.guide",
