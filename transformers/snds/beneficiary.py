@@ -13,7 +13,7 @@ from typing import Any
 from transformers.contract import Contract
 from transformers.snds.elements import Json, extension_value, fact_code, identifiers, version_order
 from transformers.snds.instants import amd, moment, year_month
-from transformers.snds.schema import TABLES
+from transformers.snds.schema import row_of
 from transformers.snds.view import Row, Staged, TablePseudonyms
 
 FAILURE = "x" * 17
@@ -30,8 +30,6 @@ NO_YEAR = "1600"
 LAST_RANK = 9
 DEPARTMENTS = {"2A": "209", "2B": "209", "20": "209", "9A": "971", "9B": "972", "9C": "973", "9D": "974", "9F": "976",
                "99": "099"}  # fmt: skip
-COLUMNS = TABLES["IR_BEN_R"].names
-DEFAULTS = dict(TABLES["IR_BEN_R"].defaults)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -106,7 +104,7 @@ def beneficiary_row(
         first, last = first.replace(day=1), last.replace(day=1)
     unknown_day = None if person.death_month else NO_DATE
     insee = person.residence.get("insee-code", "")
-    values = DEFAULTS | {
+    values = {
         "BEN_NIR_PSA": person.nir_ano_17,
         "BEN_RNG_GEM": person.twin_rank,
         "BEN_NIR_ANO": person.nir_ano,
@@ -129,7 +127,7 @@ def beneficiary_row(
         "BEN_DTE_INS": first,
         "BEN_DTE_MAJ": last,
     }
-    return tuple(values[name] for name in COLUMNS)
+    return row_of("IR_BEN_R", values)
 
 
 def department(pmsi: str | None) -> str | None:

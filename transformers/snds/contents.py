@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from transformers.snds.acts import Act, is_done, performed_act
 from transformers.snds.claims import Summary, attach, summaries
-from transformers.snds.diagnoses import Coded, Named, coded, is_current, names, ranks
 from transformers.snds.elements import Json, extension_value, fact_code
+from transformers.snds.told_diagnoses import Coded, Named, coded, is_current, names, ranks
 from transformers.snds.view import Staged
 from transformers.snds.visits import Visit, Visits
 

@@ -1,4 +1,4 @@
-"""Conditions, `Encounter.diagnosis` and Claims → DP, DR and associated diagnoses of a stay and of its units. Pure.
+"""What is told of a stay's diagnoses → DP, DR and associated diagnoses of the stay and of its units. Pure.
 
 The DP is designated by the rules of DESIGN §12, in their order, and never guessed: what they do not decide is a reason
 for quarantine. Documentary diagnoses (DAD) are left out.
@@ -9,44 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from transformers.contract import DpRule
 from transformers.snds.claims import Summary
-from transformers.snds.codes import Reading, cim10, headings, role
-from transformers.snds.elements import RESOURCE, codes, referred
+from transformers.snds.codes import Reading, headings
 from transformers.snds.medical_units import Unit, longest
-from transformers.snds.view import Staged
+from transformers.snds.told_diagnoses import ASSOCIATED_USE, LAST, PRINCIPAL_USES, Named, Sources
 
-REFUTED = frozenset({"refuted", "entered-in-error"})
-PRINCIPAL_USES = ("DD", "billing")
-ASSOCIATED_USE = "CM"
-LAST = 10**6
 MOST = 99
 
 Reason = Literal[
     "principal-diagnosis-missing", "principal-diagnosis-ambiguous", "principal-diagnosis-not-cim10"
 ]  # fmt: skip
-
-
-class Coded(NamedTuple):
-    """One diagnosis as told: its role, its code, where it stands, the key of the child Encounter (None: the stay)."""
-
-    role: str
-    reading: Reading
-    order: tuple[int, str, str]
-    unit: str | None = None
-    emergency: bool = False
-    wrong_system: bool = False
-    key: str = ""
-
-
-class Named(NamedTuple):
-    """An entry of `Encounter.diagnosis`: the Condition that it names, its use and its rank."""
-
-    condition: str
-    use: str
-    rank: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +48,6 @@ class StayDiagnoses:
         yield from self.unit_principal
         for codes_of_unit in self.associated:
             yield from codes_of_unit
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Sources:
-    """Everything that says something of a stay's diagnoses. `whole` are the stay's Claims, latest first."""
-
-    coded: Sequence[Coded]
-    root_names: Sequence[Named]
-    unit_names: Mapping[str, Sequence[Named]]
-    whole: Sequence[Summary]
-
-    def __repr__(self) -> str:
-        return f"Sources({len(self.coded)} Conditions)"
-
-
-def is_current(condition: Staged) -> bool:
-    """Say whether a Condition stands: neither refuted nor entered in error."""
-    return codes(condition.resource.get("verificationStatus")).isdisjoint(REFUTED)
-
-
-def names(encounter: Staged) -> list[Named]:
-    """Return what `Encounter.diagnosis` names."""
-    found = []
-    for one in encounter.resource.get("diagnosis", ()):
-        key = referred(one.get("condition"), RESOURCE)
-        if key is not None:
-            uses = codes(one.get("use"))
-            use = next((use for use in (*PRINCIPAL_USES, ASSOCIATED_USE) if use in uses), "")
-            found.append(Named(key, use, one.get("rank")))
-    return found
-
-
-def coded(condition: Staged, *, unit: str | None, emergency: bool, rank: int | None) -> Coded:
-    """Return what a Condition says; its role is "" when it has no PMSI category."""
-    resource = condition.resource
-    said = role(resource.get("category"))
-    reading = cim10(resource.get("code"))
-    wrong = said.wrong_system or reading.wrong_system or "code-system" in condition.flags
-    order = (rank or LAST, str(resource.get("recordedDate", "")), reading.code or "")
-    return Coded(said.code or "", reading, order, unit, emergency, wrong, condition.key)
 
 
 def stay_diagnoses(
@@ -299,17 +234,3 @@ class _Gathered:
             if condition is not None and not condition.role and (later or one.use == ASSOCIATED_USE):
                 found.append(self._checked(condition.reading))
         return found
-
-
-def principal_told(listed: Iterable[Coded], named: Iterable[Named]) -> bool:
-    """Say whether a visit has a principal diagnosis at all, whatever becomes of it."""
-    coded_ones = list(listed)
-    if any(one.role == "DP" and not one.emergency for one in coded_ones):
-        return True
-    readable = {one.key for one in coded_ones if one.reading.code is not None}
-    return any(name.use in PRINCIPAL_USES and name.rank in (1, None) and name.condition in readable for name in named)
-
-
-def ranks(listed: Iterable[Named]) -> dict[str, int]:
-    """Return the rank of each named Condition."""
-    return {one.condition: one.rank for one in listed if one.rank is not None}

@@ -9,18 +9,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 
 from transformers.contract import Contract
 from transformers.snds.acts import Act
 from transformers.snds.beneficiary import FINE, MISSING, Beneficiary
+from transformers.snds.chaining import CARE_DATES, HIDDEN_NUMBER, visit_number
 from transformers.snds.contents import Content
 from transformers.snds.elements import Json, codes, codings
 from transformers.snds.instants import Moment, amd, moment
-from transformers.snds.mco import CARE_DATES, HIDDEN_NUMBER, visit_number
 from transformers.snds.modes import left_unseen
-from transformers.snds.schema import TABLES, physical_name
+from transformers.snds.schema import physical_name, row_of
 from transformers.snds.structures import Structures
 from transformers.snds.view import Row, RsaNumbers, Staged, TablePseudonyms
 from transformers.snds.visits import Visit, Visits
@@ -80,7 +79,7 @@ def external_rows(
         units = [contract.units[code].finess_geo for code in site.units if code in contract.units]
         contact = Contact(visit, entry, left, number, site.geographic or next(iter(units), None))
         for table, values in _rows(contact, content, claims.get(visit.key, []), person, contract, pseudonyms):
-            tables.setdefault(physical_name(table, left.day.year), []).append(_row(table, values))
+            tables.setdefault(physical_name(table, left.day.year), []).append(row_of(table, values))
     return tables
 
 
@@ -196,14 +195,3 @@ def _delay(day: date | None, one: Contact) -> int | None:
 
 def _identified(visit: Visit) -> str:
     return MISSING if "unstable-identity" in visit.root.flags else FINE
-
-
-def _row(table: str, values: dict[str, Any]) -> Row:
-    names, defaults = _columns(table)
-    filled = defaults | values
-    return tuple([filled[name] for name in names])
-
-
-@cache
-def _columns(table: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return TABLES[table].names, dict(TABLES[table].defaults)

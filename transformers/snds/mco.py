@@ -6,36 +6,31 @@ Pure. Rows stand in the official order of columns; the counts of B are those of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from typing import Any
 
-from fhir_profiles.french.luhn import luhn_is_right
 from transformers.contract import Contract
 from transformers.contract import Unit as UnitLine
-from transformers.snds.beneficiary import FINE, INDETERMINATE, MISSING, Beneficiary
+from transformers.snds.beneficiary import INDETERMINATE, Beneficiary
 from transformers.snds.births import Birth
+from transformers.snds.chaining import chaining_columns
 from transformers.snds.claims import GHM_LENGTH, Group
-from transformers.snds.instants import amd
 from transformers.snds.medical_units import Unit
 from transformers.snds.modes import Mode
 from transformers.snds.reference import NO_REFERENCE, Reference
-from transformers.snds.schema import TABLES, packaged
+from transformers.snds.schema import packaged, row_of
 from transformers.snds.severity import severities
 from transformers.snds.stays import Stay
 from transformers.snds.view import Row, TablePseudonyms
 
 UNKNOWN_DEPARTMENT, UNKNOWN_PLACE = "99", "99999"
-CARE_DATES, COMMUNE = "care-dates", "commune"
+COMMUNE = "commune"
 SESSION_GHM = "28XXXX"
 GHM_VERSION = "11"
-SECOND_LAYOUT = 2019
-ORIGIN = date(2000, 1, 1)
 SHORT_STAY_UNITS = frozenset({"07A", "07B"})
 PALLIATIVE = frozenset({"08"})
 COMPATIBLE = "2"
 LONGEST_DELAY = 999
-HIDDEN_NUMBER = "00000"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,8 +59,8 @@ def mco_rows(one: StayRow, pseudonyms: TablePseudonyms) -> dict[str, list[Row]]:
     """Return table → rows of a stay."""
     keys = one.keys
     return {
-        "T_MCOaaB": [_row("T_MCOaaB", keys | _stay_columns(one))],
-        "T_MCOaaC": [_row("T_MCOaaC", keys | _chaining_columns(one, pseudonyms))],
+        "T_MCOaaB": [row_of("T_MCOaaB", keys | _stay_columns(one))],
+        "T_MCOaaC": [row_of("T_MCOaaC", keys | _chaining(one, pseudonyms))],
         "T_MCOaaUM": _unit_rows(one, keys),
         "T_MCOaaD": _diagnosis_rows(one, keys),
         "T_MCOaaA": _act_rows(one, keys),
@@ -106,17 +101,6 @@ def residence_code(one: StayRow) -> tuple[str | None, bool]:
     if found:
         return found[:5], False
     return sent[1] or UNKNOWN_PLACE, bool(sent[1])
-
-
-def _row(table: str, values: dict[str, Any]) -> Row:
-    names, defaults = _columns(table)
-    filled = defaults | values
-    return tuple([filled[name] for name in names])
-
-
-@cache
-def _columns(table: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return TABLES[table].names, dict(TABLES[table].defaults)
 
 
 def _stay_columns(one: StayRow) -> dict[str, Any]:
@@ -188,48 +172,10 @@ def _inter_hospital(one: StayRow) -> str | None:
     return "B" if "IE" in kinds and one.entry_mode.mode == one.exit_mode.mode == "0" else None
 
 
-def _chaining_columns(one: StayRow, pseudonyms: TablePseudonyms) -> dict[str, Any]:
-    stay, person = one.stay, one.person
-    entry, left, new = stay.entry.day, stay.exit.day, stay.year >= SECOND_LAYOUT
-    exact = CARE_DATES in one.contract.potential_identifiers
-    stable = "unstable-identity" not in stay.visit.root.flags
-    return {
-        "COH_NAI_RET": FINE,
-        "COH_SEX_RET": FINE,
-        "DAT_RET": FINE,
-        "ENT_ANN": f"{entry.year:04d}" if new else None,
-        "ENT_MOI": f"{entry.month:02d}" if new else None,
-        "ENT_DAT": f"{entry:%d%m%Y}" if exact else None,
-        "SOR_DAT": f"{left:%d%m%Y}" if exact else None,
-        "SOR_ANN": None if new else f"{left.year:04d}",
-        "SOR_MOI": None if new else f"{left.month:02d}",
-        "ETA_NUM_RET": _finess_return(one.contract.finess),
-        "EXE_SOI_AMD": amd(entry),
-        "EXE_SOI_AMF": amd(left),
-        "EXE_SOI_DTD": entry if exact else None,
-        "EXE_SOI_DTF": left if exact else None,
-        "HOS_NN_MAM": "1" if one.birth.beside_mother else None,
-        "HOS_PLO": "1" if one.entry_mode.mode == "O" else None,
-        "ID_MAM_ENF": pseudonyms.id_mam_enf(one.birth.link) if new and one.birth.link else None,
-        "IPP_BEN_ANO": pseudonyms.ipp_ben_ano(person.ipp) if new and person.ipp else None,
-        "IPP_BEN_ANO_RET": (FINE if person.ipp else MISSING) if new else None,
-        "NIR_ANO_17": person.nir_ano_17,
-        "RNG_NAI": str(person.twin_rank),
-        "SEJ_NUM": visit_number(entry, person, pseudonyms, visit=stay.visit.key) if exact else HIDDEN_NUMBER,
-        "SEJ_RET": FINE if stable else MISSING,
-        **person.returns,
-    }
-
-
-def _finess_return(finess: str) -> str:
-    """Return 0, or 1 for a wrong key; Corsican numbers hold a letter and cannot be checked."""
-    return MISSING if finess.isdecimal() and not luhn_is_right(finess) else FINE
-
-
-def visit_number(entry: date, person: Beneficiary, pseudonyms: TablePseudonyms, *, visit: str) -> str:
-    """Return five digits whose differences are days between the visits of one person; none for who is not chained."""
-    offset = pseudonyms.sej_num_offset(person.psa or visit)
-    return f"{((entry - ORIGIN).days + offset) % 100_000:05d}"
+def _chaining(one: StayRow, pseudonyms: TablePseudonyms) -> dict[str, Any]:
+    return chaining_columns(
+        one.stay, one.person, birth=one.birth, mode=one.entry_mode.mode, contract=one.contract, pseudonyms=pseudonyms
+    )
 
 
 def _unit_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
@@ -254,13 +200,15 @@ def _unit_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
             "AGE_GES": one.birth.gestation,
             "IGS2_COD": scores[place],
         }
-        rows.append(_row("T_MCOaaUM", keys | values))
+        rows.append(row_of("T_MCOaaUM", keys | values))
     return rows
 
 
 def _diagnosis_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
     listed = [code for unit in one.stay.diagnoses.associated for code in unit]
-    return [_row("T_MCOaaD", keys | {"ASS_DGN": code, "DGN_ASS_NUM": number}) for number, code in enumerate(listed, 1)]
+    return [
+        row_of("T_MCOaaD", keys | {"ASS_DGN": code, "DGN_ASS_NUM": number}) for number, code in enumerate(listed, 1)
+    ]
 
 
 def _act_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
@@ -279,5 +227,5 @@ def _act_rows(one: StayRow, keys: dict[str, Any]) -> list[Row]:
             "NBR_EXE_ACT": act.times,
             "PHA_ACT": act.code.phase,
         }
-        rows.append(_row("T_MCOaaA", keys | values))
+        rows.append(row_of("T_MCOaaA", keys | values))
     return rows

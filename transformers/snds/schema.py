@@ -105,6 +105,13 @@ def physical_name(table: str, year: int | None = None) -> str:
     return table.replace(YEAR, f"{year % 100:02d}", 1)
 
 
+def row_of(table: str, values: Mapping[str, Any]) -> Row:
+    """Return a row in official order; a column without a value holds its default, else NULL."""
+    names, defaults = _blank(table)
+    filled = {**defaults, **values}
+    return tuple([filled[name] for name in names])
+
+
 def hospital_row(contract: Contract, exits: Iterable[tuple[int, int]]) -> Row:
     """Return the row of `T_MCOaaE` of one hospital and one year, of which `exits` are the (year, month) of exits."""
     year, month = max(exits)
@@ -127,6 +134,11 @@ def _department(finess: str) -> str:
 def packaged(name: str) -> str:
     """Return the text of a packaged data file."""
     return (files("transformers.snds") / "data" / name).read_text(encoding="utf-8")
+
+
+@cache
+def _blank(table: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return TABLES[table].names, dict(TABLES[table].defaults)
 
 
 @cache

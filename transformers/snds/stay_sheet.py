@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from transformers.snds.claims import GHM_LENGTH
 from transformers.snds.elements import Json, codes
 from transformers.snds.mco import StayRow, grouped, residence_code
-from transformers.snds.schema import TABLES
+from transformers.snds.schema import row_of
 from transformers.snds.view import Row
 
-TABLE = "T_EDSaaSEJ"
-NAMES = TABLES[TABLE].names
-DEFAULTS = dict(TABLES[TABLE].defaults)
 UNPLANNED = frozenset({"EM", "UR", "S", "A"})
 PLANNED = frozenset({"EL", "R", "P", "T"})
 MOST, MOST_DATES = 999, 9999
@@ -29,7 +23,7 @@ def stay_sheet(one: StayRow, *, passage: str | None, outside: int) -> Row:
         or one.exit_mode.wrong_system
         or "code-system" in stay.visit.root.flags
     )
-    values: Mapping[str, Any] = DEFAULTS | {
+    values = {
         "ETA_NUM": one.contract.finess,
         "RSA_NUM": one.rsa_num,
         "SEJ_PAS_URG": passage,
@@ -46,7 +40,7 @@ def stay_sheet(one: StayRow, *, passage: str | None, outside: int) -> Row:
         "FLG_DAT_HOR": min(outside, MOST_DATES),
         "FLG_GEO_DEF": _flag(residence_code(one)[1]),
     }
-    return tuple(values[name] for name in NAMES)
+    return row_of("T_EDSaaSEJ", values)
 
 
 def unplanned(encounter: Json, passage: str | None) -> str | None:

@@ -16,13 +16,14 @@ from transformers.snds.beneficiary import Beneficiary
 from transformers.snds.claims import Summary
 from transformers.snds.codes import SESSION
 from transformers.snds.contents import GESTATION, Content
-from transformers.snds.diagnoses import Sources, StayDiagnoses, principal_told, stay_diagnoses
+from transformers.snds.diagnoses import StayDiagnoses, stay_diagnoses
 from transformers.snds.elements import codes
 from transformers.snds.instants import Moment, before, days_between
 from transformers.snds.medical_units import Unit, stay_units, unit_at
 from transformers.snds.modes import is_leave, left_unseen
 from transformers.snds.reference import NO_REFERENCE, Reference
 from transformers.snds.structures import Structures
+from transformers.snds.told_diagnoses import Sources, principal_told
 from transformers.snds.view import StayStatus
 from transformers.snds.visits import BEGUN, EMERGENCY, HOME_CARE, INPATIENT, Visit
 
