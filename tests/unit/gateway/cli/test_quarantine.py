@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -11,20 +10,9 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
-from fhir_profiles.bundle import parse
-from fhir_profiles.limits import Limits
-from fhir_profiles.values import ValidBundle
-from gateway.access import KEYS, Access
 from gateway.cli.main import make_app
-from streaming.broker import Counts
-from streaming.conversion import Rules
-from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
-from streaming.table_writer import TableWriter
-from tests.support.made_events import raw_event
+from tests.support.applied import apply
 from tests.support.small_lake import publish, stay, stays
-from transformers.deidentify.keys import load_gateway_keys, load_table_keys
-from transformers.deidentify.rules import load_rules
-from transformers.deidentify.scrub import scrub
 
 FINESS = "750712184"
 PATIENT = {
@@ -43,34 +31,12 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(make_app(), [str(one) for one in arguments])
 
 
-def posted(*resources: dict[str, Any]) -> bytes:
-    entries = [
-        {"resource": one, "request": {"method": "PUT", "url": f"{one['resourceType']}/{one['id']}"}}
-        for one in resources
-    ]
-    return orjson.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-
-
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation that holds a finished stay without a principal diagnosis."""
     home = tmp_path_factory.mktemp("data")
     assert run("init", "--data-dir", home, "--finess", FINESS).exit_code == 0
-    contract = Access(home).contract(FINESS)
-    assert contract is not None
-    parsed = parse(posted(PATIENT, VISIT), Limits())
-    valid = ValidBundle(parsed, tuple(range(len(parsed.entries))))
-    keys = load_gateway_keys(home / KEYS, FINESS)
-    [bundle] = scrub(valid, contract=contract, source="main", keys=keys, rules=load_rules()).bundles
-    log = EmbeddedLog(home / "events.sqlite")
-    asyncio.run(log.publish([raw_event(bundle.body)], Counts(FINESS)))
-    log.close_now()
-    consumer = EmbeddedConsumer(home / "events.sqlite")
-    rules = Rules(contracts=lambda _: contract, pseudonyms=load_table_keys(home / KEYS))
-    writer = TableWriter(home, consumer=consumer, rules=rules)
-    writer.drain()
-    writer.close()
-    consumer.close()
+    apply(home, FINESS, PATIENT, VISIT)
     return home
 
 
