@@ -14,7 +14,7 @@ from fhir_profiles.fhirpath.errors import Unevaluable
 from fhir_profiles.fhirpath.nodes import Collection, Item, boolean, children, integer_of, single, system, truth
 
 Lambda = Callable[..., Collection]
-MOST_ITEMS = 200_000
+MOST_LEVELS = 1_000
 
 
 def empty(c: Collection) -> Collection:
@@ -99,7 +99,7 @@ def repeat(c: Collection, projection: Lambda) -> Collection:
     """Return what the projection gives for the items, for what it gave, and so on; each once."""
     found: dict[Any, Item] = {}
     waiting = list(c)
-    while waiting:
+    for _ in range(MOST_LEVELS):
         fresh: Collection = []
         for index, item in enumerate(waiting):
             for one in projection([item], index):
@@ -107,10 +107,10 @@ def repeat(c: Collection, projection: Lambda) -> Collection:
                 if identity not in found:
                     found[identity] = one
                     fresh.append(one)
-        if len(found) > MOST_ITEMS:
-            raise Unevaluable("a repetition without end")
+        if not fresh:
+            return list(found.values())
         waiting = fresh
-    return list(found.values())
+    raise Unevaluable("a repetition without end")
 
 
 def _identity(item: Item) -> Any:  # noqa: ANN401 — any hashable
