@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from fhir_profiles.errors import Fault, MethodNotAllowed, NotFound, PipelineError, Unauthenticated, Unavailable
 from fhir_profiles.issues import issue
-from gateway import dry_runs, intake, logs
+from gateway import dry_runs, intake, logs, rights_endpoint
 from gateway.body import Gone
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer, language_of, refusal
@@ -43,6 +43,10 @@ HANDLERS: Mapping[str, Handler] = {
     "live": live,
     "ready": ready,
     "metrics": metrics,
+    "oppose": rights_endpoint.oppose,
+    "erase": rights_endpoint.erase,
+    "withdraw": rights_endpoint.withdraw,
+    "receipt": rights_endpoint.show,
     "token": token,
     "smart": smart_configuration,
 }

@@ -41,13 +41,15 @@ class Decision:
     """What becomes of one request.
 
     `refusal` is why the whole of it is refused, else None; then `entry_issues` says of each entry what was found, and
-    `refused` which ones (of a batch) go no further. `dropped` counts what the rules left out, by rule.
+    `refused` which ones (of a batch) go no further. `carried` are the entries that each event carries; `dropped`
+    counts what the rules left out, by rule.
     """
 
     counts: Counts
     kind: str = "single"
     entries: int = 0
     events: tuple[Event, ...] = ()
+    carried: tuple[tuple[int, ...], ...] = ()
     receipt: str = ""
     refusal: Refused | None = None
     bundle_issues: tuple[Issue, ...] = ()
@@ -96,6 +98,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
     total = len(parsed.entries)
     refused = _refused_by(verdict, total)
     events: tuple[Event, ...] = ()
+    carried: tuple[tuple[int, ...], ...] = ()
     dropped: Mapping[str, int] = {}
     if verdict.valid is not None and verdict.valid.accepted:
         scrubbed = scrub(
@@ -107,6 +110,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
         if scrubbed.refused and parsed.all_or_nothing:
             raise Invalid(*verdict.bundle_issues, *(one for index in sorted(found) for one in found[index]))
         dropped = scrubbed.dropped
+        carried = tuple(bundle.indices for bundle in scrubbed.bundles)
         events = tuple(
             event_of(
                 bundle,
@@ -123,6 +127,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
         parsed.kind,
         total,
         events=events,
+        carried=carried,
         receipt=receipt,
         bundle_issues=verdict.bundle_issues,
         entry_issues=found,

@@ -1,8 +1,8 @@
 """THE pipeline. What a hospital posts is checked, stripped of every identity, made durable, and only then answered.
 
-    authenticate ─▶ admission ─▶ body ─▶ parse ─▶ validate ─▶ provider ─▶ scrub ═▶ events ─▶ publish ─▶ answer
-       401 403        429 503   408 413     400      422         403       422              503        200 202
-                                 415        413
+    authenticate ─▶ admission ─▶ body ─▶ parse ─▶ validate ─▶ provider ─▶ scrub ═▶ events ─▶ register ─▶ publish
+    401 403         429 503   408 413    400        422          403        422                 503         503
+                              415        413
 
 Publish, then answer: a 2xx means that every event is on disk (or acknowledged by all in-sync replicas). A request
 that is refused or fails has published nothing, or its resend is harmless. Promise: P1, P2, P3, P7.
@@ -20,8 +20,10 @@ from gateway.body import form_of, read_body
 from gateway.decision import Decision, Sender, decide
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer
+from gateway.suppression import teach, without_opposed
 from gateway.worker import Worker
 from streaming.broker import Counts
+from transformers.contract import Contract
 
 # The gateway keeps no state that a condition could be compared with: ignoring one would be a lie.
 CONDITIONS = ("if-match", "if-none-match", "if-none-exist", "if-modified-since", "if-unmodified-since")
@@ -35,6 +37,8 @@ async def take(exchange: Exchange, worker: Worker) -> Answer:
         raise Unavailable("not-ready")
     with worker.admission.enter(caller.finess) as place:
         decision = await _decided(exchange, worker, place)
+        if decision.events:
+            decision = await _without_opposed(decision, worker, caller.contract)
         exchange.counts = decision.counts
         exchange.receipt = decision.receipt
         await worker.publisher.publish(decision.events, decision.counts)
@@ -73,6 +77,14 @@ async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision
             placed=exchange.preference == "OperationOutcome",
         ),
     )
+
+
+async def _without_opposed(decision: Decision, worker: Worker, contract: Contract) -> Decision:
+    """Leave out who objected; what was learnt of them is in the register before anything is published."""
+    left, learnt = without_opposed(decision, await worker.acts(), contract)
+    if learnt:
+        await worker.consult(lambda register: teach(register, learnt))
+    return left
 
 
 async def body_of(exchange: Exchange, worker: Worker, place: Place) -> bytes:

@@ -1,4 +1,4 @@
-"""Settings → the log that a worker publishes to."""
+"""Settings → the log that a worker publishes to, and the register of persons who objected."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from gateway.settings import Settings
 from streaming.broker import Publisher
 from streaming.embedded_log import EmbeddedLog
 from streaming.reading import LOG
+from streaming.register import EmbeddedRegister, Register
 
 
 def open_publisher(settings: Settings, *, node: str) -> Publisher:
@@ -16,3 +17,13 @@ def open_publisher(settings: Settings, *, node: str) -> Publisher:
 
         return KafkaPublisher(kafka_connection(settings), node=node)
     return EmbeddedLog(settings.data_dir / LOG, max_bytes_in_flight=settings.max_bytes_in_flight)
+
+
+def open_register(settings: Settings) -> Register:
+    """Open the register of acts. Raises Unavailable while the broker is away: then nothing may be published."""
+    if settings.broker == "kafka":
+        from gateway.connections import kafka_connection
+        from streaming.kafka_register import KafkaRegister
+
+        return KafkaRegister(kafka_connection(settings))
+    return EmbeddedRegister(settings.data_dir / LOG)

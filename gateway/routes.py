@@ -88,6 +88,18 @@ ROUTES = (
         answers=(202,),
     ),
     Route(
+        "oppose", "/rights/oppositions", ("POST",), "oppose", "A person objects", "rights", body=True, answers=(201,),
+        query=("perimeter", "ground"),
+    ),
+    Route(
+        "withdraw", "/rights/oppositions/{id}", ("DELETE",), "withdraw", "End an act", "rights", answers=(204,)
+    ),
+    Route(
+        "erase", "/rights/erasures", ("POST",), "erase", "Erase a person", "rights", body=True, answers=(201,),
+        query=("perimeter", "ground"),
+    ),
+    Route("receipt", "/rights/receipts/{id}", ("GET",), "receipt", "Signed receipt of an act", "rights"),
+    Route(
         "smart", "/fhir/.well-known/smart-configuration", ("GET", "HEAD"), "smart", "SMART configuration",
         answers=(200, 404),
     ),

@@ -6,12 +6,14 @@ Everything is opened by `opened` after the fork and closed in reverse; nothing i
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from fhir_profiles.errors import Unavailable
 from gateway.access import KEYS
 from gateway.admission import Admission, Bounds
 from gateway.audit import AuditLog, audit_digest
@@ -20,13 +22,16 @@ from gateway.exchange import Exchange
 from gateway.health import Health
 from gateway.house import House, Yardstick
 from gateway.metrics import Metrics
-from gateway.publishing import open_publisher
+from gateway.publishing import open_publisher, open_register
 from gateway.settings import Settings
 from gateway.tokens import Spent, Tokens
 from gateway.turns import Turns
 from streaming.broker import Publisher
+from streaming.opposition import Acts
 from streaming.reading import LOG
+from streaming.register import Register
 from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
+from transformers.deidentify.pseudonyms import Key
 
 # Above this, work leaves the event loop: 256 KiB take about 10 ms, and others wait no longer than that.
 INLINE_BYTES = 256 * 1024
@@ -46,6 +51,8 @@ class Worker:
     health: Health
     doors: Doors
     spent: Spent
+    ledger: Key
+    registers: list[Register] = field(default_factory=list)
     turns: Turns = field(default_factory=Turns)
     heavy: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="heavy"))
 
@@ -63,6 +70,29 @@ class Worker:
     def keys(self) -> Mapping[str, GatewayKeys]:
         """Return the keys by FINESS."""
         return self.house.access.keys
+
+    @property
+    def register(self) -> Register:
+        """Return the register of acts, opened when it is first needed. Raises Unavailable."""
+        if not self.registers:
+            self.registers.append(open_register(self.settings))
+        return self.registers[0]
+
+    async def acts(self) -> Acts:
+        """Return all acts as they are now. Raises Unavailable: then nothing may be published."""
+        if self.settings.broker == "kafka":
+            return await self.consult(lambda register: register.acts())
+        try:
+            return self.register.acts()  # one small query
+        except sqlite3.Error:
+            raise Unavailable("log-failed") from None
+
+    async def consult(self, work: Callable[[Register], Result]) -> Result:
+        """Do something with the register, outside the event loop. Raises Unavailable, or what `work` raises."""
+        try:
+            return await asyncio.to_thread(lambda: work(self.register))
+        except sqlite3.Error:
+            raise Unavailable("log-failed") from None
 
     @property
     def tokens(self) -> Tokens:
@@ -118,6 +148,7 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
         ),
         Doors(house.access, Tokens(ledger), settings.trusted_proxies, settings.client_certificate_header.lower()),
         Spent(settings.data_dir),
+        ledger,
     )
     try:
         yield worker
@@ -125,4 +156,6 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
         await publisher.close()
         await audit.close()
         worker.spent.close()
+        for register in worker.registers:
+            register.close()
         worker.heavy.shutdown()

@@ -1,0 +1,144 @@
+"""A person objects: out of log, tables and files, with a signed receipt; what is sent again stays out (promise P18)."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.rights import is_genuine
+from tests.e2e.test_sources_and_order import INS, IPP, condition, encounter, patient, put
+from tests.support.installation import FINESS, Installation, snds_gateway
+
+pytestmark = pytest.mark.slow
+
+OTHER = "690781810"
+Json = dict[str, Any]
+
+
+def stay(code: str, number: str) -> Json:
+    """One person's finished stay."""
+    person = patient(
+        id=f"p{number}",
+        identifier=[IPP | {"value": f"IPP-{number}"}, INS | {"value": f"2600275012{number}82"}],
+    )
+    subject = {"reference": f"Patient/p{number}"}
+    visit = copy.deepcopy(encounter()["identifier"])
+    visit[0]["value"] = f"NDA-{number}"
+    diagnosis = condition(f"c{number}", code, "DP") | {
+        "subject": subject, "encounter": {"reference": f"Encounter/e{number}"},
+    }  # fmt: skip
+    return put(person, encounter(id=f"e{number}", subject=subject, identifier=visit), diagnosis)
+
+
+STAYING, OBJECTING = stay("I10", "345"), stay("K25", "346")
+PERSON = OBJECTING["entry"][0]["resource"]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Installation]:
+    options = ("--test-identities", "--french-profiles", "declared")
+    installation = Installation(tmp_path / "data", *options)
+    snds_gateway("hospital", "add", "--data-dir", str(installation.data_dir), "--finess", OTHER, *options,
+                 "--scopes", "write,rights")  # fmt: skip
+    with installation.serving():
+        yield installation
+
+
+def asked(
+    served: Installation, method: str, path: str, body: Json | None = None, *, name: str = FINESS
+) -> httpx.Response:
+    with served.client(name) as client:
+        return client.request(method, path, content=json.dumps(body).encode() if body else b"")
+
+
+def diagnoses(served: Installation) -> list[str]:
+    return [code for (code,) in served.sql("SELECT DGN_PAL FROM T_MCO24B ORDER BY 1")]
+
+
+def test_an_opposition_takes_a_person_out_and_a_withdrawal_lets_them_in_again(served: Installation) -> None:
+    for sent in (STAYING, OBJECTING):
+        assert served.post(sent).status_code == 200
+    served.wait_idle()
+    assert diagnoses(served) == ["I10", "K25"]
+
+    begun = asked(served, "POST", "/rights/oppositions", PERSON)
+    served.wait_idle()
+    assert begun.status_code == 201, begun.text
+    assert begun.headers["Location"] == f"/rights/receipts/{begun.json()['id']}"
+    assert diagnoses(served) == ["I10"]
+
+    again = served.post(OBJECTING | {"timestamp": "2026-01-01T00:00:00Z"})
+    accounts = served.wait_idle()
+    assert [one["response"]["status"] for one in again.json()["entry"]] == ["202 Accepted"] * 3
+    assert accounts["suppressed"] == 3
+    assert accounts["received"] == accounts["published"] + accounts["refused"] + accounts["suppressed"]
+    assert diagnoses(served) == ["I10"]
+
+    number = begun.json()["id"]
+    assert asked(served, "DELETE", f"/rights/oppositions/{number}").status_code == 204
+    assert served.post(OBJECTING | {"timestamp": "2026-01-02T00:00:00Z"}).status_code == 200
+    served.wait_idle()
+    assert diagnoses(served) == ["I10", "K25"]
+    assert asked(served, "GET", f"/rights/receipts/{number}").json()["ended"] is not None
+
+
+def test_the_receipt_is_signed_counts_rows_and_names_the_last_day(served: Installation) -> None:
+    served.post(OBJECTING)
+    served.wait_idle()
+    number = asked(served, "POST", "/rights/erasures?ground=withdrawn-consent", PERSON).json()["id"]
+    served.wait_idle()
+
+    shown = asked(served, "GET", f"/rights/receipts/{number}").json()
+    public = base64.b64decode(shown["publicKey"])
+
+    assert (shown["id"], shown["kind"], shown["perimeter"], shown["ground"]) == (
+        number, "erasure", FINESS, "withdrawn-consent",
+    )  # fmt: skip
+    assert shown["effect"]["rows"] > 0
+    assert shown["lastDate"] > shown["begun"][:10]
+    assert is_genuine(shown, public=public)
+    assert not is_genuine(shown | {"perimeter": OTHER}, public=public)
+    assert not is_genuine(shown | {"signature": "AAAA"}, public=public)
+
+
+def test_an_act_is_the_hospital_s_own(served: Installation) -> None:
+    number = asked(served, "POST", "/rights/oppositions", PERSON).json()["id"]
+
+    assert asked(served, "POST", "/rights/oppositions", PERSON).json()["id"] == number
+    assert asked(served, "POST", "/rights/oppositions", PERSON, name=OTHER).json()["id"] != number
+    for method, path in (("GET", f"/rights/receipts/{number}"), ("DELETE", f"/rights/oppositions/{number}")):
+        assert asked(served, method, path, name=OTHER).status_code == 404
+    assert asked(served, "POST", "/rights/oppositions?perimeter=platform", PERSON).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"resourceType": "Patient", "name": [{"family": "X"}]}, "no-stable-identity"),
+        ({"resourceType": "Observation", "status": "final", "code": {"text": "x"}}, "person-missing"),
+        (put(PERSON, patient(id="p999", identifier=[IPP])), "person-ambiguous"),
+        ({"resourceType": "Patient", "id": "x", "gender": "homme"}, "code-not-in-value-set"),
+    ],
+)
+def test_who_cannot_be_told_from_others_is_refused_with_the_reason(served: Installation, body: Json, code: str) -> None:
+    answer = asked(served, "POST", "/rights/oppositions", body)
+
+    assert answer.status_code == 422
+    assert code in [one["details"]["coding"][0]["code"] for one in answer.json()["issue"]] or code.startswith("code-")
+
+
+def test_rights_need_their_scope_and_leave_no_identity_anywhere(served: Installation) -> None:
+    asked(served, "POST", "/rights/oppositions", PERSON)
+    with httpx.Client(base_url=served.url) as client:
+        stranger = client.post("/rights/oppositions", content=json.dumps(PERSON))
+
+    assert stranger.status_code == 401
+    words = [b"EXEMPLE", b"IPP-346", b"1960-02-29", b"2600275012346"]
+    assert [(path.name, word) for path, content in served.every_byte() for word in words if word in content] == []
