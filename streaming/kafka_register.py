@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -16,12 +17,15 @@ from streaming.opposition import NO_ACTS, Act, Acts, Key, acts_of, entry_of, lea
 from streaming.topics import OPPOSITION, KafkaConnection, away
 
 ANSWER_S = 10.0
+LOOK_S = 1.0
 
 
 class KafkaRegister:
-    """The register in the compacted topic; read to its end at each look."""
+    """The register in the compacted topic, read to its end at a look, once a second at most."""
 
-    def __init__(self, connection: KafkaConnection) -> None:
+    def __init__(self, connection: KafkaConnection, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_at = 0.0
         self._connection = connection
         self._gate = threading.Lock()
         self._entries: dict[str, bytes] = {}
@@ -32,12 +36,15 @@ class KafkaRegister:
     def acts(self) -> Acts:
         """See `Register`."""
         with self._gate:
+            if self._clock() < self._next_at:
+                return self._acts
             start = max(self._position, self._log.first_offset(0) - 1)
             for record in self._log.tail(0, start):
                 self._position = record.offset
                 self._entries[record.event.key] = record.event.value
-            if self._position != start or not self._acts.by_id:
+            if self._position > start:
                 self._acts = acts_of(self._entries.values())
+            self._next_at = self._clock() + LOOK_S
             return self._acts
 
     def keep(self, act: Act) -> None:
@@ -63,3 +70,4 @@ class KafkaRegister:
             producer._sender.force_close()  # noqa: SLF001 - close() waits for what never completes
             raise Unavailable("broker-away") from None
         producer.close()
+        self._next_at = 0.0

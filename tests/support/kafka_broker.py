@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,19 +40,22 @@ def missing() -> str | None:
 class KafkaBroker:
     """One broker with its data in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, security: Mapping[str, str] | None = None, scram: str | None = None) -> None:
+        """`security`: settings that take the place of the plain ones, with {port} and {sasl_port} to fill in."""
         self.folder = folder
         self.port = free_port()
+        self.sasl_port = free_port()
         self.controller_port = free_port()
         self.log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
-        (folder / "server.properties").write_text(self._properties(), encoding="utf-8")
+        ports = {"port": str(self.port), "sasl_port": str(self.sasl_port), "controller": str(self.controller_port)}
+        given = {name: value.format(**ports) for name, value in (security or {}).items()}
+        (folder / "server.properties").write_text(self._properties(given), encoding="utf-8")
         identity = self._java("kafka.tools.StorageTool", "random-uuid").stdout.strip()
-        self._java(
-            "kafka.tools.StorageTool", "format", "-t", identity, "-c", str(folder / "server.properties"), "--standalone"
-        )
+        words = ["format", "-t", identity, "-c", str(folder / "server.properties"), "--standalone"]
+        self._java("kafka.tools.StorageTool", *words, *(["--add-scram", scram] if scram else []))
 
     @property
     def bootstrap(self) -> str:
@@ -119,7 +122,7 @@ class KafkaBroker:
             check=True,
         )
 
-    def _properties(self) -> str:
+    def _properties(self, given: Mapping[str, str]) -> str:
         values = {
             "process.roles": "broker,controller",
             "node.id": "1",
@@ -141,14 +144,16 @@ class KafkaBroker:
             "group.initial.rebalance.delay.ms": "0",
             "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "500",
-        }
+        } | given
         return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 @contextmanager
-def running_broker(folder: Path) -> Iterator[KafkaBroker]:
+def running_broker(
+    folder: Path, *, security: Mapping[str, str] | None = None, scram: str | None = None
+) -> Iterator[KafkaBroker]:
     """Run a broker for the length of the block."""
-    broker = KafkaBroker(folder)
+    broker = KafkaBroker(folder, security=security, scram=scram)
     try:
         broker.start()
         yield broker
