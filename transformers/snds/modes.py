@@ -108,13 +108,15 @@ def by_emergency(mode: Mode, year: int, *, layouts: Layouts) -> Mode:
     return replace(mode, default=False)
 
 
-def through_emergency(claimed: str | None, concept: Json | None, other: Site, hospital: Collection[str]) -> str | None:
-    """Return `SEJ_PAS_URG` as the entry codes tell it: 5 own emergency unit, U another hospital's, V both."""
+def through_emergency(claimed: str | None, concept: Json | None, *, abroad: bool) -> str | None:
+    """Return `SEJ_PAS_URG` as the entry codes tell it: 5 own emergency unit, U another hospital's, V both.
+
+    `abroad` says that the person came from another hospital: its emergency unit is then meant.
+    """
     read = CLAIMED.match((claimed or "").upper())
     if read and read[2] in ("5", "U", "V"):
         return read[2]
     if EMERGENCY_SOURCE in codes(concept):
-        abroad = other.legal is not None and other.legal not in hospital
         return "U" if abroad else EMERGENCY_PLACE
     coded = _coded("entry", concept)
     return EMERGENCY_PLACE if coded is not None and coded.place == EMERGENCY_PLACE else None

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from transformers.contract import Contract
 from transformers.snds.beneficiary import Beneficiary
 from transformers.snds.elements import Json, codings
 from transformers.snds.mco import geographic_finess
-from transformers.snds.modes import DEATH, MODES, PMSI, End, Mode, by_emergency, end_mode, through_emergency
+from transformers.snds.modes import (
+    DEATH,
+    EMERGENCY_PLACE,
+    MODES,
+    PMSI,
+    End,
+    Mode,
+    by_emergency,
+    end_mode,
+    through_emergency,
+)
 from transformers.snds.reference import Layouts
 from transformers.snds.stays import Stay
 from transformers.snds.structures import Site, Structures
@@ -26,6 +38,8 @@ def stay_modes(
             hospital=frozenset((contract.finess,)), sites=_sites(contract), layouts=layouts,
         )
     )  # fmt: skip
+    if entry.place == EMERGENCY_PLACE and _abroad(structures.site(hospitalization.get("origin")), contract):
+        entry = replace(entry, place=None)  # provenance 5 is the hospital's own emergency department
     if stay.emergency:
         entry = by_emergency(entry, stay.year, layouts=layouts)
     if person.death is not None and stay.entry.day <= person.death <= stay.exit.day:
@@ -44,8 +58,9 @@ def passage(stay: Stay, contract: Contract, structures: Structures) -> str | Non
     """Return `SEJ_PAS_URG`: 5 through the own emergency department, U through another's, V both."""
     hospitalization: Json = stay.visit.resource.get("hospitalization", {})
     origin = structures.site(hospitalization.get("origin"))
-    hospital = {contract.finess, *_sites(contract)}
-    told = through_emergency(claimed(stay, "entry"), hospitalization.get("admitSource"), origin, hospital)
+    told = through_emergency(
+        claimed(stay, "entry"), hospitalization.get("admitSource"), abroad=_abroad(origin, contract)
+    )
     if not stay.emergency:
         return told
     return OWN_AND_OTHER if told in ("U", OWN_AND_OTHER) else "5"
@@ -65,6 +80,13 @@ def claimed(stay: Stay, direction: str) -> str | None:
             if PMSI.search(system) and code in MODES["entry"]:
                 return code
     return None
+
+
+def _abroad(origin: Site, contract: Contract) -> bool:
+    """Say whether a place is known to be another hospital's: by its legal FINESS, else by the unit table."""
+    if origin.legal is not None:
+        return origin.legal != contract.finess
+    return origin.geographic is not None and bool(contract.units) and origin.geographic not in _sites(contract)
 
 
 def _own(stay: Stay, place: int, contract: Contract) -> Site:

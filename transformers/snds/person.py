@@ -44,7 +44,7 @@ def person_rows(
 ) -> PersonRows:
     """Return every row of one person. `numbers` gives a stay its RSA_NUM, once for ever."""
     person = beneficiary(view.resources, pseudonyms)
-    structures = Structures(view.structures, contract.finess, reference.legal_entities)
+    structures = Structures(view.structures, contract, reference.legal_entities)
     visits = find_visits(view.resources)
     contents, unlinked = gather(view.resources, visits, severity=contract.severity_codes)
     judge = Judge(contract, structures, person, reference)

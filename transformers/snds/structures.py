@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fhir_profiles.french.identifiers import finess_of, kind_of
+from transformers.contract import Contract
 from transformers.snds.elements import RESOURCE, UNIT, Json, codings, identifiers, referred
 from transformers.snds.view import Staged
 
@@ -48,10 +49,11 @@ class Structures:
     """The structures of a view, followed on demand; each reference is followed once."""
 
     def __init__(
-        self, structures: Mapping[str, Staged], finess: str, legal_entities: Mapping[str, str] | None = None
+        self, structures: Mapping[str, Staged], contract: Contract, legal_entities: Mapping[str, str] | None = None
     ) -> None:
         self._structures = structures
-        self._finess = finess
+        # a public hospital registers as a legal entity, the others as a site
+        self._legal = contract.finess if contract.legal_form == "public" else None
         self._legal_entities = legal_entities or {}
         self._sites: dict[str, Site] = {}
 
@@ -91,7 +93,7 @@ class Structures:
 
     def _is_legal(self, identifier: Json, finess: str) -> bool:
         kind = kind_of(identifier)
-        return kind == "FINEJ" or (kind != "FINEG" and finess == self._finess)
+        return kind == "FINEJ" or (kind != "FINEG" and finess == self._legal)
 
     def _chain(self, start: str) -> Iterator[tuple[str, Json]]:
         """Yield the structure and those above it: a Location's own line first, then its organization's."""

@@ -37,6 +37,7 @@ from tests.support.deidentified import (
     view,
 )
 from tests.support.made_events import Pseudonyms
+from transformers.contract import Unit
 from transformers.snds.beneficiary import beneficiary
 from transformers.snds.codes import CcamCode, ccam, cim10, drug, parse_ccam, role
 from transformers.snds.contents import gather
@@ -236,7 +237,7 @@ def test_the_category_of_an_establishment_tells_its_field() -> None:
     home = organization(
         "home", finess("FINEG", "920000019"), type=[concept("https://mos.esante.gouv.fr/NOS/TRE_R66", "500")]
     )
-    found = Structures({"home": home}, CONTRACT.finess).site(structure("home"))
+    found = Structures({"home": home}, CONTRACT).site(structure("home"))
 
     assert (found.field, found.geographic, found.known) == ("home", "920000019", True)
 
@@ -245,7 +246,7 @@ def test_structures_in_a_circle_end() -> None:
     first = staged("Location", "a", partOf=structure("b", "Location"))
     second = staged("Location", "b", partOf=structure("a", "Location"))
 
-    assert Structures({"a": first, "b": second}, CONTRACT.finess).site(structure("a", "Location")).owner == "a"
+    assert Structures({"a": first, "b": second}, CONTRACT).site(structure("a", "Location")).owner == "a"
 
 
 @pytest.mark.parametrize("code", ["85", "8 5"])
@@ -290,3 +291,27 @@ def test_facts_without_what_they_should_hold_are_passed_over() -> None:
     broken = staged("Basic", "fact-age", code=concept("urn:snds-gateway:fact", "age"))
 
     assert outcome(converted(patient(), person_fact(), broken, encounter(), DP)).status == "written"
+
+
+def test_a_private_hospital_is_its_site() -> None:
+    untyped = {"system": "https://finess.esante.gouv.fr", "value": CONTRACT.finess}
+    site = organization("site", untyped)
+    stays = [
+        adult(encounter(serviceProvider=structure("site")), site, DP, contract=replace(CONTRACT, legal_form=form))
+        for form in ("public", "private")
+    ]
+
+    assert [only(rows, "T_MCOaaUM")["ETA_NUM_GEO"] for rows in stays] == [CONTRACT.finess] * 2
+    assert ["geographic-finess-default" in outcome(rows).counts for rows in stays] == [True, False]
+
+
+def test_an_emergency_department_of_a_site_that_is_not_ours_is_another_hospitals() -> None:
+    hospitalization = {"admitSource": concept(THO + "admit-source", "emd"), "origin": structure("other")}
+    stay = (encounter(hospitalization=hospitalization), organization("other", finess("FINEG", "920000019")), DP)
+    known = replace(CONTRACT, units={"CARD": Unit("750000018")})
+
+    assert only(adult(*stay), "T_EDSaaSEJ")["SEJ_PAS_URG"] == "5"
+    assert only(adult(*stay, contract=known), "T_EDSaaSEJ")["SEJ_PAS_URG"] == "U"
+    earlier = encounter("stay", "2022-01-10", "2022-01-14", hospitalization=hospitalization)
+    places = [only(adult(earlier, *stay[1:], contract=one), "T_MCOaaB")["ENT_PRV"] for one in (CONTRACT, known)]
+    assert places == ["5", None]
