@@ -1,6 +1,7 @@
 #!/bin/sh
-# What tests start for real: Java and Maven (Kafka), PostgreSQL, nginx. As root, from the distribution's packages; else says
-# what is missing, and the tests that need it are skipped with the same line. No service of the machine is started.
+# What tests start for real: Java and Maven (Kafka), PostgreSQL, nginx, Chromium, npm (axe-core). As root, from the
+# distribution's packages; else says what is missing, and the tests that need it are skipped with the same line.
+# No service of the machine is started.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 
@@ -8,6 +9,9 @@ missing=""
 command -v java >/dev/null || missing="$missing openjdk-17-jre-headless"
 command -v mvn >/dev/null || missing="$missing maven"
 command -v nginx >/dev/null || missing="$missing nginx-light"
+command -v chromium >/dev/null || missing="$missing chromium"
+command -v chromedriver >/dev/null || missing="$missing chromium-driver"
+command -v npm >/dev/null || missing="$missing npm"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
@@ -28,6 +32,11 @@ if [ -n "$missing" ]; then
             systemctl disable --now nginx >/dev/null 2>&1 || true ;;
         esac
     fi
+fi
+
+if command -v npm >/dev/null; then
+    (cd "$here/../tests/support/browser" && npm ci --silent --no-audit --no-fund --ignore-scripts) >/dev/null 2>&1 ||
+        echo "axe-core could not be fetched, the accessibility test is skipped" >&2
 fi
 
 if command -v java >/dev/null && command -v mvn >/dev/null; then

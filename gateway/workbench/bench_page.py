@@ -61,7 +61,7 @@ class _Bench:
                 self._controls()
                 self.note = ui.label("").classes("wb-dim").props('role="status"')
                 self.editor = ui.codemirror(
-                    "", language="JSON", indent="  ", on_change=lambda event: self._edited(str(event.value))
+                    "", language="JSON", theme="githubLight", indent="  ", on_change=lambda event: self._edited(str(event.value))
                 ).classes("w-full wb-editor")  # fmt: skip
             with ui.element("section"):
                 with ui.tabs().props("dense no-caps align=left") as tabs:
@@ -129,6 +129,8 @@ class _Bench:
         self.content = content
         large = len(content) > EDITABLE_BYTES
         self.editor.value = content[: EXCERPT if large else None].decode("utf-8", "replace")
+        self.editor.decorations = []
+        self.editor.reveal_line(1)
         self.note.text = say("too-large-to-edit", self.session.language) if large else ""
         self.content = content
         await self.check()

@@ -23,7 +23,9 @@ Go = Callable[[int | None], None]
 STRUCK = """
 <q-td :props="props"><span :class="{'wb-gone': props.row.fate === 'dropped'}">{{ props.value }}</span></q-td>
 """
-COLOURED = """<q-td :props="props"><span :class="'wb-' + props.row.fate">{{ props.value }}</span></q-td>"""
+COLOURED = """<q-td :props="props"><span :class="'wb-' + props.row.fate">{{ props.row.told }}</span></q-td>"""
+PATH = """<q-td :props="props"><span class="wb-path">{{ props.value }}</span></q-td>"""
+FIRST = "T_MCO"
 
 
 def check_view(analysis: Analysis, content: bytes, *, language: Language, go: Go) -> None:
@@ -58,7 +60,7 @@ def _issue(one: Found, style: str, *, language: Language, go: Go) -> None:
                 ui.button(place, on_click=lambda: go(one.line)).props(
                     f'flat dense no-caps size=sm data-testid=line aria-label="{say("go", language)} {one.line}"'
                 )
-        ui.label(one.sentence).style("color: var(--q-dark-page, inherit)").classes("text-body2 wb-kept")
+        ui.label(one.sentence).classes("text-body2 wb-plain")
         if one.repair:
             ui.label(f"{say('repair', language)} : {one.repair}").classes("text-body2")
         source = " ".join(part for part in (one.code, one.rule, one.profile) if part)
@@ -102,10 +104,19 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
         for name, key in names
     ]
     rows = [
-        {"id": number, "path": one.path, "before": one.before, "after": one.after, "rule": one.rule, "fate": one.fate}
+        {
+            "id": number,
+            "path": one.path,
+            "before": one.before,
+            "after": one.after,
+            "rule": one.rule,
+            "fate": one.fate,
+            "told": say(one.fate, language),
+        }
         for number, one in enumerate(analysis.leaving)
     ]
     table = ui.table(rows=rows, columns=columns, row_key="id", pagination=25).classes("w-full").props("dense")
+    table.add_slot("body-cell-path", PATH)
     table.add_slot("body-cell-before", STRUCK)
     table.add_slot("body-cell-fate", COLOURED)
     wanted.bind_value_to(table, "filter")
@@ -131,9 +142,11 @@ def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go)
         ui.label(say("no-rows", language))
         return
     with ui.tabs().props("dense no-caps outside-arrows mobile-arrows align=left") as tabs:
-        for name, rows in analysis.tables.items():
+        for name, rows in sorted(analysis.tables.items(), key=lambda one: (not one[0].startswith(FIRST), one[0])):
             ui.tab(name, label=f"{name} ({len(rows)})")
-    with ui.tab_panels(tabs, value=next(iter(analysis.tables))).classes("w-full"):
+    with ui.tab_panels(tabs, value=min(analysis.tables, key=lambda one: (not one.startswith(FIRST), one))).classes(
+        "w-full"
+    ):
         for name in analysis.tables:
             with ui.tab_panel(name).classes("p-0"):
                 _table(analysis, name, content, language=language, go=go)

@@ -36,8 +36,9 @@ def _without_principal_diagnosis(finess: str) -> Json:
 
 
 def _is_principal(resource: Json) -> bool:
-    codes = [coding.get("code") for concept in resource.get("category", []) for coding in concept.get("coding", [])]
-    return resource["resourceType"] == "Condition" and "DP" in codes
+    if resource["resourceType"] != "Condition":
+        return False
+    return any(coding.get("code") == "DP" for concept in resource["category"] for coding in concept["coding"])
 
 
 def _wrong_ins(finess: str) -> Json:

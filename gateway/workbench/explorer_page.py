@@ -96,12 +96,13 @@ def _sql(desk: Desk, language: Language) -> None:
         place.clear()
         with place:
             try:
-                columns, rows = await run.io_bound(answer, desk.data_dir, str(box.value))
+                found = await run.io_bound(answer, desk.data_dir, str(box.value))
             except SqlRefusedError as refused:
                 ui.label(refused.detail).classes("wb-error").props('role="alert"')
                 return
-            result.update(columns=columns, rows=rows)
-            grid([(name, name) for name in columns], rows, language=language)
+            if found is not None:
+                result["columns"], result["rows"] = found
+                grid([(name, name) for name in found[0]], found[1], language=language)
 
     def save() -> None:
         text = io.StringIO()

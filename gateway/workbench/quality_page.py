@@ -20,19 +20,28 @@ from streaming.quality import Report, measure
 from transformers.snds.quarantine import REASONS
 
 
-async def quality_page(request: Request, desk: Desk) -> None:
+def quality_page(request: Request, desk: Desk) -> None:
     """Draw the page: of the hospital of the key, or of all for an operator."""
     session = desk.session(request)
+    hospital = None if "operate" in session.scopes else session.contract.finess
     with frame(session, "page-quality"):
-        hospital = None if "operate" in session.scopes else session.contract.finess
+        place = ui.column().classes("w-full")
+        with place:
+            ui.spinner(size="lg").props(f'aria-label="{say("page-quality", session.language)}"')
+
+    async def measured() -> None:
         try:
             report = await run.io_bound(measure, desk.data_dir, hospital=hospital)
         except PipelineError:
             report = None
-        if report is None:
-            ui.label(say("nothing-published", session.language))
-            return
-        _draw(report, hospital, session)
+        place.clear()
+        with place:
+            if report is None:
+                ui.label(say("nothing-published", session.language))
+            else:
+                _draw(report, hospital, session)
+
+    ui.timer(0.05, measured, once=True)
 
 
 def _draw(report: Report, hospital: str | None, session: Session) -> None:

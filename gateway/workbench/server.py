@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -32,7 +31,7 @@ from gateway.workbench.rules_page import rules_page
 from gateway.workbench.sessions import Sessions
 
 SPOOL_BYTES = 64 * 1024 * 1024
-PAGES: tuple[tuple[str, Callable[[Request, Desk], Any]], ...] = (
+PAGES: tuple[tuple[str, Callable[[Request, Desk], None]], ...] = (
     (HOME, bench_page),
     (f"{HOME}/profiles", profiles_page),
     (f"{HOME}/quality", quality_page),
@@ -58,11 +57,9 @@ def make_app(data_dir: Path) -> FastAPI:
     return app
 
 
-def _add(path: str, draw: Callable[[Request, Desk], Any], desk: Desk) -> None:
-    async def page(request: Request) -> None:
-        made = draw(request, desk)
-        if made is not None:
-            await made
+def _add(path: str, draw: Callable[[Request, Desk], None], desk: Desk) -> None:
+    def page(request: Request) -> None:
+        draw(request, desk)
 
     ui.page(path)(page)
 
