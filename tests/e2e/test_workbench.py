@@ -1,0 +1,252 @@
+"""The workbench in a real Chromium: each page, each example, nothing stored, nothing asked of other hosts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.workbench.examples import EXAMPLES, example
+from tests.support import workbench
+from tests.support.installation import FINESS, Installation, snds_gateway
+from tests.support.workbench import AXE, Browser
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(workbench.missing() is not None, reason=str(workbench.missing()))]
+
+VERDICT = "[data-testid=verdict]"
+CANARY = "zqcanaryworkbenchxkwvj"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation whose tables hold the stays of a synthetic hospital."""
+    folder = tmp_path_factory.mktemp("workbench")
+    installation = Installation(folder / "data", "--test-identities", "--name", "CHU Fictif")
+    snds_gateway("generate", "--stays", "40", "--seed", "1", "--to", str(folder / "bundles"))
+    key = installation.data_dir / "credentials" / f"{FINESS}.key"
+    with installation.serving():
+        snds_gateway(
+            "push", str(folder / "bundles"), "--url", installation.url, "--key-file", str(key), check=False
+        )  # fmt: skip
+        installation.wait_idle()
+    return installation
+
+
+@pytest.fixture(scope="module")
+def address(home: Installation) -> Iterator[str]:
+    with workbench.running_workbench(home.data_dir) as url:
+        yield url
+
+
+@pytest.fixture
+def browser(home: Installation, address: str) -> Iterator[Browser]:
+    opened = Browser(address)
+    try:
+        opened.enter(home.key())
+        yield opened
+        assert opened.requested() <= {address}
+        assert opened.complaints() == []
+    finally:
+        opened.close()
+
+
+def drop(browser: Browser, *paths: Path) -> None:
+    browser.one("input[type=file]").send_keys("\n".join(map(str, paths)))
+
+
+def start(browser: Browser, name: str) -> None:
+    browser.choose("[data-testid=example]", EXAMPLES[name][0][0])
+    browser.one(VERDICT)
+
+
+@pytest.mark.parametrize("path", ["", "/profiles", "/quality", "/flow", "/tables", "/rules"])
+def test_no_page_opens_without_a_session(address: str, path: str) -> None:
+    answer = httpx.get(f"{address}/workbench{path}")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/workbench/login"
+
+
+def test_a_wrong_key_opens_nothing(address: str) -> None:
+    answer = httpx.post(f"{address}/workbench/login", data={"key": "sgk_00000000_" + "x" * 43})
+
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("valid", "serait accepté"), ("units", "serait accepté"), ("wrong-ins", "serait accepté"),
+        ("r5", "serait refusé"), ("no-dp", "serait accepté"), ("gender", "serait refusé"), ("open", "serait accepté"),
+    ],
+)  # fmt: skip
+def test_each_example_shows_what_it_is_made_for(browser: Browser, name: str, verdict: str) -> None:
+    start(browser, name)
+
+    assert browser.text(VERDICT) == verdict
+    browser.tab("Tables")
+    if name == "no-dp":
+        browser.wait(lambda: "principal-diagnosis-missing" in browser.text("[data-testid=stay]"))
+    if name == "open":
+        browser.wait(lambda: browser.text("[data-testid=stay]").startswith("Séjour ouvert"))
+
+
+def test_a_click_on_an_issue_puts_the_cursor_on_its_line(browser: Browser) -> None:
+    start(browser, "r5")
+
+    line = int(browser.text("[data-testid=line]").split()[-1])
+    browser.click("[data-testid=line]")
+    browser.wait(lambda: browser.cursor_line() == line)
+
+    written = example("r5", FINESS).splitlines()
+    assert any('"MedicationAdministration"' in one for one in written[line - 1 : line + 3])
+
+
+def test_the_three_views_tell_of_one_document(browser: Browser) -> None:
+    start(browser, "valid")
+    browser.tab("Pseudonymisation")
+    dropped = browser.text("[data-testid=count-dropped]")
+    gone = browser.one(".wb-gone").value_of_css_property("text-decoration-line")
+    browser.tab("Tables")
+    tables = [one.text for one in browser.wait(lambda: [one for one in browser.all(".q-tab") if "T_MCO" in one.text])]
+
+    assert int(dropped.split()[0]) > 50
+    assert gone == "line-through"
+    assert any(one.endswith("B (1)") for one in tables)
+
+
+def test_the_language_switches_and_the_page_says_so(browser: Browser) -> None:
+    start(browser, "gender")
+    next(one for one in browser.all("header button") if one.text == "English").click()
+    browser.wait(lambda: browser.driver.execute_script("return document.documentElement.lang") == "en")
+
+    assert "Check" in [one.text for one in browser.all("button")]
+
+
+def test_a_folder_of_200_files_is_checked_with_progress(browser: Browser, home: Installation, tmp_path: Path) -> None:
+    source = sorted((home.data_dir.parent / "bundles").glob("*.json"))[0].read_text(encoding="utf-8")
+    paths = []
+    for number in range(200):
+        path = tmp_path / f"bundle-{number:03d}.json"
+        path.write_text(source, encoding="utf-8")
+        paths.append(path)
+
+    drop(browser, *paths)
+    browser.wait(lambda: browser.text("[data-testid=progress]") == "200 / 200")
+
+    assert browser.wait(lambda: browser.all(".q-table tbody tr"))
+
+
+def test_a_large_bundle_is_checked_and_the_page_goes_on(browser: Browser, tmp_path: Path) -> None:
+    bundle = json.loads(example("valid", FINESS))
+    observations = [one for one in bundle["entry"] if one["resource"]["resourceType"] == "Observation"]
+    bundle["entry"] += [_renamed(observations[0], number) for number in range(950 - len(bundle["entry"]))]
+    path = tmp_path / "large.json"
+    path.write_text(json.dumps(bundle, indent=4), encoding="utf-8")
+
+    drop(browser, path)
+    browser.one(VERDICT)
+
+    assert path.stat().st_size > 2_500_000
+    assert browser.text(VERDICT) == "serait accepté"
+
+
+def _renamed(entry: dict[str, Any], number: int) -> dict[str, Any]:
+    copied: dict[str, Any] = json.loads(json.dumps(entry))
+    copied["resource"]["id"] = f"many-{number}"
+    copied["resource"].pop("identifier", None)
+    copied["fullUrl"] = f"https://hopital-fictif.example/fhir/Observation/many-{number}"
+    copied["request"] = {"method": "PUT", "url": f"Observation/many-{number}"}
+    return copied
+
+
+def test_profiles_are_searched_and_two_versions_of_fr_core_compared(browser: Browser) -> None:
+    browser.go("/workbench/profiles")
+    browser.wait(lambda: "Différences 2.1.0 → 2.2.0" in browser.text("main"))
+
+    page = browser.text("main")
+    assert "Patient.identifier" in page
+    assert "Défauts connus des guides" in page
+
+
+def test_the_quality_report_is_alive_and_masked(browser: Browser) -> None:
+    browser.go("/workbench/quality")
+    browser.wait(lambda: "Réparations les plus utiles" in browser.text("main"))
+
+    assert "Les effectifs de 1 à 10 sont masqués." in browser.text("main")
+
+
+def test_the_flow_shows_accounts_that_close(browser: Browser, home: Installation) -> None:
+    browser.go("/workbench/flow")
+
+    assert browser.text("[data-testid=balance]") == "Les comptes sont justes."
+    accounts = json.loads(snds_gateway("status", "--data-dir", str(home.data_dir), "--format", "json").stdout)
+    assert str(accounts["received"]) in browser.text("main")
+
+
+def test_sql_and_counts_answer_from_the_lake(browser: Browser) -> None:
+    browser.go("/workbench/tables")
+    browser.click("[data-testid=ask]")
+    browser.wait(lambda: "DGN_PAL" in [one.text for one in browser.all("th")])
+    browser.click("[data-testid=count]")
+    browser.wait(lambda: "Personnes" in browser.text("main"))
+
+
+def test_a_key_without_the_scope_sees_neither_flow_nor_sql(home: Installation, address: str) -> None:
+    snds_gateway(
+        "hospital", "add", "--data-dir", str(home.data_dir), "--finess", FINESS, "--source", "READER",
+        "--scopes", "validate",
+    )  # fmt: skip
+    opened = Browser(address)
+    try:
+        opened.enter(home.key(f"{FINESS}-READER"))
+        opened.go("/workbench/flow")
+        refused = opened.text("[role=alert]")
+        opened.go("/workbench/tables")
+        boxes = opened.all("textarea")
+    finally:
+        opened.close()
+
+    assert "operate" in refused
+    assert boxes == []
+
+
+def test_nothing_of_a_document_reaches_a_log_or_a_disk(browser: Browser, home: Installation, tmp_path: Path) -> None:
+    bundle = json.loads(example("valid", FINESS))
+    for one in bundle["entry"]:
+        if one["resource"]["resourceType"] == "Patient":
+            one["resource"]["name"][0]["family"] = CANARY
+    path = tmp_path / "canary.json"
+    path.write_text(json.dumps(bundle), encoding="utf-8")
+
+    drop(browser, path)
+    browser.one(VERDICT)
+    browser.tab("Pseudonymisation")
+
+    held = [home.data_dir.parent / "workbench.log", *(one for one in home.data_dir.rglob("*") if one.is_file())]
+    assert [one for one in held if CANARY.encode() in one.read_bytes()] == []
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="no axe-core: make test-servers")
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_page_has_a_serious_accessibility_fault(home: Installation, address: str, width: int, dark: bool) -> None:
+    opened = Browser(address, width=width, dark=dark)
+    found: dict[str, list[str]] = {}
+    try:
+        opened.enter(home.key())
+        start(opened, "r5")
+        found["bench"] = opened.violations()
+        for path in ("profiles", "quality", "flow", "tables", "rules"):
+            opened.go(f"/workbench/{path}")
+            opened.wait(lambda: opened.all("table, [role=status], .q-table"))
+            found[path] = opened.violations()
+    finally:
+        opened.close()
+
+    assert found == {path: [] for path in found}
