@@ -13,7 +13,7 @@ from transformers.snds.clinical_observations import Observations
 from transformers.snds.clinical_sheet import Sheet, table_name
 from transformers.snds.placing import ClinicalRows, Placing
 from transformers.snds.reference import NO_REFERENCE, Reference
-from transformers.snds.view import PersonView, TablePseudonyms
+from transformers.snds.view import PersonView, Staged, TablePseudonyms
 
 RESULTS: Mapping[str, str] = {"final": "F", "amended": "C", "corrected": "C"}
 ADMINISTERED: Mapping[str, str] = {"completed": "F", "in-progress": "P", "stopped": "S"}
@@ -47,31 +47,8 @@ def clinical_rows(
     )
     observations = Observations(sheet)
     for staged in view.resources:
-        statuses = STATUSES.get(staged.type)
-        if statuses is None:
-            continue
-        resource = staged.resource
-        status = statuses.get(resource.get("status", ""))
-        if status is None or resource.get("doNotPerform"):
-            sheet.count(_without_row(str(resource.get("status", ""))))
-            continue
-        if staged.type == "Observation":
-            table = observations.table(resource)
-            if table is None:
-                sheet.count("observation-not-kept")
-                continue
-        elif staged.type == "MedicationRequest" and resource.get("intent", "order") not in ORDERS:
-            sheet.count("request-not-order")
-            continue
-        place = sheet.place_of(resource)
-        if place is None:
-            sheet.count("waiting-stay")
-        elif staged.type == "Observation":
-            observations.write(staged, place, table=table or "", status=status)
-        elif staged.type == "MedicationRequest":
-            prescription(staged, place, sheet, status=status)
-        else:
-            administration(staged, place, sheet, status=status)
+        if staged.type in STATUSES:
+            _write(staged, sheet, observations)
     return ClinicalRows(
         tables={table_name(*name): tuple(rows) for name, rows in sheet.tables.items()},
         outside=sheet.outside,
@@ -79,5 +56,27 @@ def clinical_rows(
     )
 
 
-def _without_row(status: str) -> str:
-    return "clinical-removed" if status in REMOVED else "clinical-preliminary"
+def _write(staged: Staged, sheet: Sheet, observations: Observations) -> None:
+    """Write the rows of one event, or count why it has none."""
+    resource, kind = staged.resource, staged.type
+    sent = resource.get("status", "")
+    status = STATUSES[kind].get(sent)
+    if status is None or resource.get("doNotPerform"):
+        sheet.count("clinical-removed" if sent in REMOVED or status else "clinical-preliminary")
+        return
+    table = observations.table(resource) if kind == "Observation" else ""
+    if table is None:
+        sheet.count("observation-not-kept")
+        return
+    if kind == "MedicationRequest" and resource.get("intent", "order") not in ORDERS:
+        sheet.count("request-not-order")
+        return
+    place = sheet.place_of(resource)
+    if place is None:
+        sheet.count("waiting-stay")
+    elif table:
+        observations.write(staged, place, table=table, status=status)
+    elif kind == "MedicationRequest":
+        prescription(staged, place, sheet, status=status)
+    else:
+        administration(staged, place, sheet, status=status)

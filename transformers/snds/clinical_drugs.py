@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from transformers.snds.clinical_sheet import Pairs, Sheet, When, pairs, unit_code
 from transformers.snds.codes import Drug
@@ -105,37 +105,32 @@ def prescription(staged: Staged, place: Place, sheet: Sheet, *, status: str) -> 
         sheet.count("clinical-without-date")
         return
     drug = drug_of(resource, sheet)
+    row = (
+        sheet.finess,
+        place.rsa_num,
+        sheet.nir,
+        sheet.group(staged.key),
+        when.day,
+        when.month,
+        when.days,
+        when.minutes,
+        drug.ucd,
+        drug.cip,
+        drug.cis,
+        drug.atc,
+        *_posology(instruction, timing, repeat, sheet),
+        _days(resource, repeat),
+        _context(resource),
+        status,
+    )
+    sheet.write(PRE, when, place, row)
+
+
+def _posology(instruction: Json, timing: Json, repeat: Json, sheet: Sheet) -> tuple[Any, ...]:
+    """Return route, dose, its unit, frequency, period and its unit: six columns in order."""
     rates = instruction.get("doseAndRate")
     dose = _amount(rates[0].get("doseQuantity"), sheet) if rates else NO_AMOUNT
-    frequency, every, unit = _frequency(timing, repeat, sheet)
-    sheet.write(
-        PRE,
-        when,
-        place,
-        (
-            sheet.finess,
-            place.rsa_num,
-            sheet.nir,
-            sheet.group(staged.key),
-            when.day,
-            when.month,
-            when.days,
-            when.minutes,
-            drug.ucd,
-            drug.cip,
-            drug.cis,
-            drug.atc,
-            _route(pairs(instruction.get("route"))),
-            dose.value,
-            dose.unit,
-            frequency,
-            every,
-            unit,
-            _days(resource, repeat),
-            _context(resource),
-            status,
-        ),
-    )
+    return (_route(pairs(instruction.get("route"))), *dose, *_frequency(timing, repeat, sheet))
 
 
 def drug_of(resource: Json, sheet: Sheet) -> Drug:

@@ -6,6 +6,7 @@ One row a result or component, with the value as sent and, where the unit is kno
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from transformers.snds.clinical_sheet import Pairs, Sheet, When, pairs
 from transformers.snds.clinical_values import (
@@ -24,10 +25,20 @@ from transformers.snds.placing import Place
 from transformers.snds.ucum_reference import references
 from transformers.snds.view import Staged
 
+INTERPRETATION_WIDTH, ABSENCE_WIDTH, MEDIUM_WIDTH, MAX_LINES = 4, 20, 18, 99
 SNOMED = "http://snomed.info/sct"
 BIO, CST = "T_EDSaaBIO", "T_EDSaaCST"
 CATEGORIES = {"laboratory": BIO, "vital-signs": CST}
 WITHOUT_TABLE = frozenset({"social-history", "imaging", "therapy", "activity"})
+
+
+class Sample(NamedTuple):
+    """What the rows of one laboratory Observation share."""
+
+    place: Place
+    when: When
+    medium: str | None
+    status: str
 
 
 class Observations:
@@ -67,69 +78,45 @@ class Observations:
             return
         report = self._reports.get(staged.key)
         group = sheet.group(report) if report else None
+        sample = Sample(place, when, medium, status)
         what = coded(pairs(resource.get("code")))
         value = value_of(resource, what.loinc, sheet, fits=BIO_FORMAT)
         components = resource.get("component", ())
         if not (components or "hasMember" in resource) or value.known or "dataAbsentReason" in resource:
-            number = sheet.technical(staged.key)
-            self._result(resource, place, when, what, value, number=number, group=group, medium=medium, status=status)
+            self._result(resource, what, value, sample, number=sheet.technical(staged.key), group=group)
         for rank, component in enumerate(components, start=1):
             what = coded(pairs(component.get("code")))
             value = value_of(component, what.loinc, sheet, fits=BIO_FORMAT)
-            number = sheet.technical(f"{staged.key}#{rank}")
-            own = group or sheet.group(staged.key)
-            self._result(component, place, when, what, value, number=number, group=own, medium=medium, status=status)
+            number, own = sheet.technical(f"{staged.key}#{rank}"), group or sheet.group(staged.key)
+            self._result(component, what, value, sample, number=number, group=own)
 
     def _result(
-        self,
-        holder: Json,
-        place: Place,
-        when: When,
-        what: Coded,
-        value: Value,
-        *,
-        number: str,
-        group: str | None,
-        medium: str | None,
-        status: str,
+        self, holder: Json, what: Coded, value: Value, sample: Sample, *, number: str, group: str | None
     ) -> None:
-        sheet = self._sheet
+        """Write one row, in the order of the columns; `what` and `value` are columns in order themselves."""
+        sheet, place, when = self._sheet, sample.place, sample.when
         if what.loinc is None:
             sheet.count("clinical-without-loinc")
-        low, high = bounds(holder, value.unit, sheet)
         absent, interpretation = holder.get("dataAbsentReason"), holder.get("interpretation")
-        sheet.write(
-            BIO,
-            when,
-            place,
-            (
-                sheet.finess,
-                place.rsa_num,
-                sheet.nir,
-                number,
-                group,
-                when.day,
-                when.month,
-                when.days,
-                when.minutes,
-                what.loinc,
-                what.nabm,
-                what.local,
-                value.number,
-                value.operator,
-                value.unit,
-                value.normal,
-                value.normal_unit,
-                value.code,
-                value.system,
-                low,
-                high,
-                first_code(pairs(interpretation[0]), 4) if interpretation else None,
-                medium,
-                status,
-                first_code(pairs(absent), 20) if absent else None,
-            ),
+        row = (
+            sheet.finess,
+            place.rsa_num,
+            sheet.nir,
+            number,
+            group,
+            when.day,
+            when.month,
+            when.days,
+            when.minutes,
+            *what,
+            *value,
+            *bounds(holder, value.unit, sheet),
+            first_code(pairs(interpretation[0]), INTERPRETATION_WIDTH) if interpretation else None,
+            sample.medium,
+            sample.status,
+            first_code(pairs(absent), ABSENCE_WIDTH) if absent else None,
         )
+        sheet.write(BIO, when, place, row)
 
     def _measure(self, staged: Staged, place: Place, *, status: str) -> None:
         resource, sheet = staged.resource, self._sheet
@@ -138,7 +125,7 @@ class Observations:
             sheet.count("clinical-without-date")
             return
         number = sheet.technical(staged.key)
-        for line, holder in enumerate((resource, *resource.get("component", ()))):
+        for line, holder in enumerate((resource, *resource.get("component", ())[:MAX_LINES])):
             loinc = coded(pairs(holder.get("code"))).loinc
             value = value_of(holder, loinc, sheet, fits=CST_FORMAT)
             if not value.known:
@@ -146,29 +133,25 @@ class Observations:
             if loinc is None:
                 sheet.count("clinical-without-loinc")
                 continue
-            sheet.write(
-                CST,
-                when,
-                place,
-                (
-                    sheet.finess,
-                    place.rsa_num,
-                    sheet.nir,
-                    number,
-                    line,
-                    when.day,
-                    when.month,
-                    when.days,
-                    when.minutes,
-                    loinc,
-                    value.number,
-                    value.unit,
-                    value.normal,
-                    value.normal_unit,
-                    value.code,
-                    status,
-                ),
+            row = (
+                sheet.finess,
+                place.rsa_num,
+                sheet.nir,
+                number,
+                line,
+                when.day,
+                when.month,
+                when.days,
+                when.minutes,
+                loinc,
+                value.number,
+                value.unit,
+                value.normal,
+                value.normal_unit,
+                value.code,
+                status,
             )
+            sheet.write(CST, when, place, row)
 
     def _specimen(self, resource: Json) -> tuple[str | None, str | None]:
         """Return when the specimen was collected and its SNOMED CT type."""
@@ -206,7 +189,9 @@ def _collected(specimen: Json | None) -> tuple[str | None, str | None]:
         return None, None
     collection = specimen.get("collection", {})
     text = collection.get("collectedDateTime") or collection.get("collectedPeriod", {}).get("start")
-    medium = next((code for system, code in pairs(specimen.get("type")) if system == SNOMED and len(code) <= 18), None)
+    medium = next(
+        (code for system, code in pairs(specimen.get("type")) if system == SNOMED and len(code) <= MEDIUM_WIDTH), None
+    )
     return text, medium
 
 
