@@ -16,7 +16,8 @@ import duckdb
 from fhir_profiles.errors import Misconfigured
 from transformers.deidentify.pseudonyms import text_version
 from transformers.snds.reference import Reference
-from transformers.snds.reference_tables import KINDS, Kind, Table, read_table, reference, written
+from transformers.snds.reference_kinds import KINDS, Kind
+from transformers.snds.reference_tables import Table, read_table, reference, written
 
 FOLDER = "reference"
 PUBLISHED = {"ir-pha-r": ("IR_PHA_R", {"PHA_CIP_C13": "BIGINT", "PHA_PRS_IDE": "INTEGER"})}

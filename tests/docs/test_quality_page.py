@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from scripts.build_quality_docs import TARGET, page
-from transformers.snds.reference_tables import KINDS
+from transformers.snds.reference_kinds import KINDS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -10,7 +10,7 @@ from fhir_profiles.errors import Misconfigured
 from streaming.reference_store import held, load, read_reference
 from tests.support.small_lake import publish, reading, stay, stays
 from transformers.snds.reference import NO_REFERENCE
-from transformers.snds.reference_tables import KINDS
+from transformers.snds.reference_kinds import KINDS
 
 
 def test_a_loaded_table_is_what_the_writer_reads(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from transformers.snds.reference import NO_REFERENCE, Listed
-from transformers.snds.reference_tables import KINDS, Problem, read_table, reference, written
+from transformers.snds.reference_kinds import KINDS
+from transformers.snds.reference_tables import Problem, read_table, reference, written
 
 
 def test_the_header_names_the_columns_in_any_order_case_and_separator() -> None:
