@@ -61,8 +61,12 @@ class _Bench:
                 self._controls()
                 self.note = ui.label("").classes("wb-dim").props('role="status"')
                 self.editor = ui.codemirror(
-                    "", language="JSON", theme="githubLight", indent="  ", on_change=lambda event: self._edited(str(event.value))
-                ).classes("w-full wb-editor")  # fmt: skip
+                    "",
+                    language="JSON",
+                    theme="githubLight",
+                    indent="  ",
+                    on_change=lambda event: self._edited(str(event.value)),
+                ).classes("w-full wb-editor")
             with ui.element("section"):
                 with ui.tabs().props("dense no-caps align=left") as tabs:
                     for key in views.TABS:
