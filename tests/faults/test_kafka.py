@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
@@ -14,12 +17,18 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from fhir_profiles.errors import Busy, Fault, Misconfigured, Unavailable
+from streaming import read_events
 from streaming.broker import Counts
-from streaming.event import MAX_EVENT_BYTES, Event
+from streaming.dead_letter import DeadLetter
+from streaming.event import MAX_EVENT_BYTES, Event, Record
 from streaming.kafka_consumer import KafkaLog, published_counts
+from streaming.kafka_dead_letters import KafkaDeadLetters
 from streaming.kafka_publisher import KafkaPublisher
+from streaming.kafka_register import KafkaRegister
+from streaming.opposition import Act
 from streaming.topics import BUNDLE, DEAD_LETTER, KafkaConnection, admin, check_topics, create_topics
 from tests.support import kafka_broker
+from tests.support.golden_events import recorded
 from tests.support.servers import fresh_topics
 
 pytestmark = [
@@ -312,3 +321,108 @@ async def test_a_position_that_the_log_no_longer_holds_stops_the_reader(kafka: K
         await asyncio.to_thread(read_on)
     assert log.first_offset(partition) == 3
     log.close()
+
+
+async def test_dead_letters_are_told_with_their_reason_and_place(kafka: KafkaConnection) -> None:
+    announce = KafkaDeadLetters(kafka)
+    letter = DeadLetter(Record(7, 42, event(1)), "event-json", "read")
+
+    await asyncio.to_thread(announce, [letter, letter])
+    announce.close()
+
+    def read() -> list[Event]:
+        log = KafkaLog(kafka, topic=DEAD_LETTER)
+        try:
+            return [record.event for record in log.tail(0, -1)]
+        finally:
+            log.close()
+
+    found = await asyncio.to_thread(read)
+    assert [(one.id, one.value) for one in found] == [("id-1", b"{1}")] * 2
+    added = {name: value for name, value in found[0].headers.items() if name not in event(1).headers}
+    assert added == {
+        "dead-letter-code": "event-json",
+        "dead-letter-stage": "read",
+        "source-partition": "7",
+        "source-offset": "42",
+    }
+
+
+async def test_dead_letters_that_cannot_be_told_are_an_outage(harmed: kafka_broker.KafkaBroker) -> None:
+    announce = KafkaDeadLetters(KafkaConnection((harmed.bootstrap,)))
+    letter = DeadLetter(Record(0, 1, event(1)), "event-json", "read")
+    await asyncio.to_thread(announce, [letter])
+
+    harmed.kill()
+    with pytest.raises(Unavailable):
+        await asyncio.to_thread(announce, [letter])
+    await asyncio.to_thread(harmed.start)
+
+    await asyncio.to_thread(announce, [letter])
+    announce.close()
+
+
+async def test_the_register_is_read_to_its_end_and_the_last_word_counts(kafka: KafkaConnection) -> None:
+    one, other = KafkaRegister(kafka, clock=lambda: 0.0), KafkaRegister(kafka, clock=itertools.count().__next__)
+    act = Act("a-1", "opposition", FINESS, "request", "2026-01-01T00:00:00+00:00", None, frozenset({("ano", "", "x")}))
+    assert other.acts().by_id == {}
+
+    await asyncio.to_thread(one.keep, act)
+    await asyncio.to_thread(one.learn, "a-1", [("person", FINESS, "alias")])
+    held = other.acts().suppressing(FINESS, {("person", FINESS, "alias")}, legal_basis="research")
+    again = KafkaRegister(kafka)
+    fresh = again.acts()
+    await asyncio.to_thread(one.keep, replace(act, ended="2026-02-01T00:00:00+00:00"))
+    after = other.acts().suppressing(FINESS, {("ano", "", "x")}, legal_basis="research")
+
+    assert held is not None
+    assert fresh.by_id["a-1"].keys == {("ano", "", "x"), ("person", FINESS, "alias")}
+    assert after is None
+    assert other.acts() is other.acts()
+    for register in (one, other, again):
+        register.close()
+
+
+async def test_another_consumer_reads_typed_events_from_the_topic(kafka: KafkaConnection) -> None:
+    publisher = KafkaPublisher(kafka)
+    await until(publisher.ready)
+    sent = list(recorded())
+    for one in sent:
+        await publisher.publish([one], counts(1))
+    await publisher.close()
+
+    everything_read = await asyncio.to_thread(lambda: list(read_events(kafka)))
+    positions = {one.partition: one.offset for one in everything_read}
+    rest = await asyncio.to_thread(lambda: list(read_events(kafka, after=positions)))
+
+    assert sorted(one.id for one in everything_read) == sorted(one.id for one in sent)
+    assert rest == []
+
+
+def test_a_key_keeps_its_partition_in_every_version_of_the_client() -> None:
+    lines = (Path(__file__).parents[1] / "golden" / "partitions.txt").read_text(encoding="utf-8").split()
+    pairs = [(line.split("=")[0], int(line.split("=")[1])) for line in lines]
+
+    assert len(pairs) == 1000
+    partitioner, cluster = KafkaProducer.DEFAULT_CONFIG["partitioner"], Cluster()
+    assert all(chosen(partitioner, key, cluster) == partition for key, partition in pairs)
+
+
+class Cluster:
+    """What a partitioner asks of the client's view of the topic."""
+
+    def topics(self) -> set[str]:
+        return {BUNDLE}
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        assert topic == BUNDLE
+        return set(range(12))
+
+    def available_partitions_for_topic(self, topic: str) -> set[int]:
+        assert topic == BUNDLE
+        return set(range(12))
+
+
+def chosen(partitioner: Any, key: str, cluster: Cluster) -> int:
+    made = partitioner() if isinstance(partitioner, type) else partitioner
+    return int(made.partition(BUNDLE, key.encode(), key.encode(), b"", b"", cluster))
