@@ -89,6 +89,14 @@ def withdraw(number: str, perimeters: tuple[str, ...], register: Register) -> Ac
     return act
 
 
+def withdraw_person(keys: frozenset[Key], perimeter: str, register: Register) -> tuple[Act, ...]:
+    """End every act that this perimeter holds on a person. Raises NotFound when there is none, Unavailable."""
+    found = [act for act in register.acts().of(perimeter, keys) if act.finess == perimeter]
+    if not found:
+        raise NotFound(issue("receipt-unknown"))
+    return tuple(withdraw(act.id, (perimeter,), register) for act in found)
+
+
 def find(number: str, perimeters: tuple[str, ...], register: Register) -> Act:
     """Return an act of one of these perimeters. Raises NotFound, whether it is another's or nobody's."""
     act = register.acts().by_id.get(number)

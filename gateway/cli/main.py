@@ -16,6 +16,7 @@ from gateway.cli import (
     commands_installation,
     commands_operation,
     commands_quality,
+    commands_rights,
     commands_running,
     commands_workbench,
 )
@@ -43,6 +44,7 @@ def make_app() -> typer.Typer:
         commands_analysis,
         commands_operation,
         commands_quality,
+        commands_rights,
         commands_workbench,
     ):
         commands.declare(app)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from gateway.rights import is_genuine
 from tests.e2e.test_sources_and_order import INS, IPP, condition, encounter, patient, put
-from tests.support.installation import FINESS, Installation, snds_gateway
+from tests.support.installation import COMMAND, FINESS, Installation, snds_gateway
 
 pytestmark = pytest.mark.slow
 
@@ -142,3 +143,29 @@ def test_rights_need_their_scope_and_leave_no_identity_anywhere(served: Installa
     assert stranger.status_code == 401
     words = [b"EXEMPLE", b"IPP-346", b"1960-02-29", b"2600275012346"]
     assert [(path.name, word) for path, content in served.every_byte() for word in words if word in content] == []
+
+
+def test_the_command_line_does_the_same_and_its_receipts_can_be_checked(served: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "patient.json"
+    file.write_text(json.dumps(PERSON))
+    where = ("--data-dir", str(served.data_dir))
+    person = (*where, "--finess", FINESS, "--patient", str(file))
+    served.post(OBJECTING)
+    served.wait_idle()
+
+    number = json.loads(snds_gateway("rights", "oppose", *person).stdout)["id"]
+    served.wait_idle()
+    shown = snds_gateway("rights", "receipt", number, *where).stdout
+    changed = shown.replace(FINESS, OTHER)
+    checks = [
+        subprocess.run([*COMMAND, "rights", "receipt", number, "--verify", *where], input=one, text=True,
+                       capture_output=True, check=False).returncode
+        for one in (shown, changed, "nonsense")
+    ]  # fmt: skip
+
+    assert asked(served, "GET", f"/rights/receipts/{number}").json()["effect"]["rows"] > 0
+    assert checks == [0, 1, 1]
+    assert snds_gateway("rights", "erase", *person, "--ground", "unlawful").returncode == 0
+    assert len(snds_gateway("rights", "withdraw", *person).stdout.splitlines()) == 2
+    assert snds_gateway("rights", "withdraw", *person, check=False).returncode == 1
+    assert snds_gateway("audit", "verify", *where).returncode == 0
