@@ -95,8 +95,26 @@ def _lines(found: Iterable[Found]) -> Iterable[Line]:
     for (code, hospital), months in sorted(by_check.items()):
         bad, rows = sum(one.bad for one in months), sum(one.rows for one in months)
         if rows:
-            trend = tuple((one.month, share(one.bad, one.rows).rate) for one in sorted(months) if one.month)
-            yield Line(known[code], hospital, share(bad, rows), trend)
+            yield Line(known[code], hospital, share(bad, rows), _trend(months))
+
+
+def _trend(found: Iterable[Found]) -> tuple[tuple[str, float | None], ...]:
+    """Return the failing rate of each month; the total is published too, so that none may be told by subtraction."""
+    rows, bad = Counter[str](), Counter[str]()
+    for one in found:
+        if one.month:
+            rows[one.month] += one.rows
+            bad[one.month] += one.bad
+    rest = {month: rows[month] - bad[month] for month in rows}
+    shown = _shown({month: bad[month] for month in rows}) & _shown(rest) & _shown(rows)
+    return tuple(
+        (month, bad[month] / rows[month] if month in shown and rows[month] else None) for month in sorted(rows)
+    )
+
+
+def _shown(numbers: Mapping[str, int]) -> set[str]:
+    cells = publishable({(name,): Tally(number) for name, number in numbers.items()})
+    return {cell.group[0] for cell in cells if cell.stays is not None}
 
 
 def _families(found: Iterable[Found]) -> dict[tuple[str, Family], Share]:

@@ -192,3 +192,16 @@ def test_every_check_runs_on_every_published_table(tmp_path: Path) -> None:
     held = {"T_MCOaaB", "T_MCOaaC", "T_MCOaaUM", "T_MCOaaD", "T_MCOaaA", "T_EDSaaSEJ", "IR_BEN_R"}
     assert asked == {one.code for one in checks() if one.table in held}
     assert len({one.code for one in checks()}) == len(checks())
+
+
+def test_no_month_of_a_trend_can_be_told_from_the_total(tmp_path: Path) -> None:
+    march = [complete(n, AGE_ANN=140 if n < 15 else 40) for n in range(40)]
+    april = [complete(100 + n, SOR_MOI="04", AGE_ANN=140 if n < 5 else 40) for n in range(40)]
+    may = [complete(200 + n, SOR_MOI="05", AGE_ANN=140 if n < 20 else 40) for n in range(40)]
+    publish(tmp_path, together(*march, *april, *may))
+
+    [line] = [one for one in measure(tmp_path).lines if one.check.code == "age-plausible"]
+
+    # five of April are small; with the total of 40 and both other months they would be told, so March is hidden too
+    assert line.failing.part == 40
+    assert line.trend == (("2024-03", None), ("2024-04", None), ("2024-05", 0.5))

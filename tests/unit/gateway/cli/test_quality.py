@@ -105,7 +105,8 @@ def test_json_masks_months_persons_and_shares(data_dir: Path) -> None:
         {"hospital": FINESS, "month": "2024-04", "number": None, "persons": None},
     ]
     [check] = [one for one in found["checks"] if one["code"] == "residence"]
-    assert check["trend"] == [{"month": "2024-03", "rate": 0.5}, {"month": "2024-04", "rate": None}]
+    # seven rows of April are small: with the total of 47 they would be told by those of March
+    assert check["trend"] == [{"month": "2024-03", "rate": None}, {"month": "2024-04", "rate": None}]
     assert {repair["code"] for repair in found["repairs"]} >= {"residence", "age-plausible"}
 
 
