@@ -7,6 +7,7 @@ Never answers before the events are on disk, never drops one silently. Promise: 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -38,6 +40,9 @@ ON CONFLICT (finess) DO UPDATE SET received = received + excluded.received, refu
     suppressed = suppressed + excluded.suppressed, published = published + excluded.published
 """
 SELECT = 'SELECT "offset", key, headers, value FROM event WHERE "offset" > ? ORDER BY "offset" LIMIT ?'
+
+
+OLDEST = 'SELECT "offset", headers FROM event WHERE "offset" <= ? ORDER BY "offset" LIMIT ?'
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -212,6 +217,31 @@ def erase(path: Path, named: Callable[[str, bytes], bool]) -> int:
     finally:
         connection.close()
     return emptied
+
+
+def trim(path: Path, *, received_before: datetime, applied: int) -> int:
+    """Forget the oldest events that were received before a moment and applied; return how many.
+
+    Never beyond `applied`, the last offset that the tables hold, however old what waits is.
+    """
+    connection = _open(path)
+    forgotten = 0
+    try:
+        while True:
+            rows = connection.execute(OLDEST, (applied, ERASED_AT_ONCE)).fetchall()
+            old = list(itertools.takewhile(lambda row: _received(row[1]) < received_before, rows))
+            if old:
+                with sqlite.transaction(connection):
+                    connection.execute('DELETE FROM event WHERE "offset" <= ?', (old[-1][0],))
+            forgotten += len(old)
+            if len(old) < ERASED_AT_ONCE:
+                return forgotten
+    finally:
+        connection.close()
+
+
+def _received(headers: str) -> datetime:
+    return datetime.fromisoformat(orjson.loads(headers)["ce_time"].replace("Z", "+00:00"))
 
 
 def _hospital(headers: str) -> str:

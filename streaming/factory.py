@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from streaming.accounts import STATE
 from streaming.broker import Consumer, Publisher
 from streaming.conversion import Rules
 from streaming.dead_letter import Announce, nobody
-from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog, erase
+from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog, erase, trim
 from streaming.postgres import PostgresConnection
 from streaming.reading import LOG
 from streaming.register import EmbeddedRegister, Register
@@ -76,9 +77,11 @@ def open_writer(
     kafka: KafkaConnection | None = None,
     postgres: PostgresConnection | None = None,
     pace: Pace = USUAL,
+    log_retention_days: int = 7,
 ) -> Iterator[TableWriter]:
     """Open a table writer on its log and its store, and close all of them afterwards.
 
+    `log_retention_days` is how long the embedded log keeps what was applied (Kafka: the topic's own setting).
     Tables and state are in PostgreSQL when a connection is given (any number of writers), else in the data folder
     (one). Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics, rights in the
     database) and, while broker or database are away at the start, `Unavailable`: try again.
@@ -89,7 +92,11 @@ def open_writer(
         closing(open_register(data_dir, kafka=kafka)) as register,
         closing(open_store(data_dir, postgres=postgres)) as store,
     ):
-        options: dict[str, Any] = {} if kafka is not None else {"erase_log": partial(erase, data_dir / LOG)}
+        options: dict[str, Any] = {}
+        if kafka is None:  # nobody else looks after the embedded log
+            path, kept = data_dir / LOG, timedelta(days=log_retention_days)
+            options["erase_log"] = partial(erase, path)
+            options["forget"] = lambda applied: trim(path, received_before=datetime.now(UTC) - kept, applied=applied)
         yield TableWriter(
             store, consumer=consumer, rules=rules, pace=pace, announce=announce, register=register, **options
         )

@@ -85,6 +85,11 @@ EraseLog = Callable[[Callable[[str, bytes], bool]], object]
 """Empty the events of the log for which a predicate of FINESS and value holds."""
 
 
+def _keep_all(applied: int) -> None:
+    """Leave it to the broker to forget old events."""
+    del applied
+
+
 def _leave(named: Callable[[str, bytes], bool]) -> None:
     """Leave the log as it is: Kafka forgets after its retention, and the receipt says when."""
     del named
@@ -124,12 +129,14 @@ class TableWriter:
         pace: Pace = USUAL,
         announce: Announce = nobody,
         erase_log: EraseLog = _leave,
+        forget: Callable[[int], object] = _keep_all,
         register: Register | None = None,
         at: Callable[[str], None] = _nothing,
     ) -> None:
         self._announce = announce
         self._register = register
         self._erase_log = erase_log
+        self._forget = forget
         self._store: Store = EmbeddedStore(where) if isinstance(where, Path) else where
         self._consumer = consumer
         self._rules = rules
@@ -331,4 +338,6 @@ class TableWriter:
     def _sweep(self) -> None:
         if time.monotonic() >= self._sweep_at:
             self._store.tidy()
+            if self._positions:
+                self._forget(min(self._positions.values()))
             self._sweep_at = time.monotonic() + SWEEP_S

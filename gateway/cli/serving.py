@@ -97,7 +97,13 @@ def run_tables(data_dir: Path) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (*STOP, signal.SIGCHLD))
     while not stop.is_set():
         try:
-            with open_writer(data_dir, rules=rules, kafka=kafka, postgres=postgres_connection(settings)) as writer:
+            with open_writer(
+                data_dir,
+                rules=rules,
+                kafka=kafka,
+                postgres=postgres_connection(settings),
+                log_retention_days=settings.log_retention_days,
+            ) as writer:
                 writer.run(stop)
         except Unavailable as away:  # at the start: later ones are the writer's own matter
             logs.logger().warning("store-or-broker-away", code=away.code)

@@ -8,15 +8,16 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from fhir_profiles.errors import Unavailable
 from streaming.broker import Counts
-from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog
+from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog, trim
 from streaming.reading import as_json, events
-from tests.support.made_events import FINESS, OTHER, event, patient, raw_event
+from tests.support.made_events import FINESS, OTHER, START, event, patient, raw_event
 
 PUBLISHER = """
     import asyncio, sys
@@ -178,3 +179,24 @@ async def test_following_waits_for_what_comes(tmp_path: Path) -> None:
 def test_reading_an_installation_without_a_log_says_so(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="store-missing"):
         list(events(tmp_path))
+
+
+async def test_old_events_are_forgotten_once_applied_and_never_before(tmp_path: Path) -> None:
+    path = tmp_path / "events.sqlite"
+    log = EmbeddedLog(path)
+    await log.publish([event(patient(), at=minutes) for minutes in (0, 10, 20, 30)], Counts(FINESS))
+    await log.close()
+    before = START + timedelta(minutes=25)
+
+    waiting = trim(path, received_before=before, applied=1)
+    applied = trim(path, received_before=before, applied=4)
+    again = trim(path, received_before=before, applied=4)
+
+    consumer = EmbeddedConsumer(path)
+    left = [record.offset for record in consumer.tail(0, 0)]
+    edges = (consumer.first_offset(0), consumer.last_offset(0))
+    trim(path, received_before=START + timedelta(days=1), applied=4)
+    emptied = (consumer.first_offset(0), consumer.last_offset(0))
+    consumer.close()
+    assert (waiting, applied, again) == (1, 2, 0)
+    assert (left, edges, emptied) == ([4], (4, 4), (5, 4))
