@@ -6,13 +6,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test test-servers check bench docs sbom audit format lock clean
+.PHONY: help install demo serve test faults test-servers check bench docs sbom audit format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
 	@echo "make install  .venv with the product alone"
 	@echo "make serve    the gateway on 127.0.0.1:8080 with DATA=$(DATA) (made by snds-gateway init)"
 	@echo "make test     everything the project promises, attacked"
+	@echo "make faults   processes killed and paused under load for SECONDS=60, SEEDS=\"1 3 4\": one JSON line a run"
 	@echo "make check    format, lint, types, import direction, documents (under a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
@@ -46,6 +47,9 @@ test: $(VENV)/.developer test-servers
 
 test-servers:
 	@sh scripts/install_test_servers.sh
+
+faults: $(VENV)/.developer test-servers
+	@$(BIN)/python -m tests.faults.campaign --seconds $(or $(SECONDS),60) $(foreach seed,$(or $(SEEDS),1 3 4),--seed $(seed))
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff format --check .
