@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from fhir_profiles.compiler import Profiles
+from fhir_profiles.compiler.context import Check, Surroundings, nothing_known
 from fhir_profiles.issues import Issue, issue
 
 FrenchProfiles = Literal["enforce", "report", "declared"]
@@ -22,13 +23,15 @@ class Plan:
     """`keys` in the order of the checks; errors of those in `reported` are warnings.
 
     `objections` are what is wrong with the declared profiles themselves, placed below the resource. `covered` are
-    the keys and those that they derive from.
+    the keys and those that they derive from; `checks` and `surroundings` their functions and what these need to know.
     """
 
     keys: tuple[str, ...]
     reported: frozenset[str] = frozenset()
     objections: tuple[Issue, ...] = ()
     covered: tuple[str, ...] = ()
+    checks: tuple[tuple[str, Check], ...] = ()
+    surroundings: Surroundings = ("", frozenset(), nothing_known)
 
 
 Key = tuple[str, tuple[str, ...], str | None, FrenchProfiles, tuple[str, ...]]
@@ -86,7 +89,14 @@ class Planner:
             keys.append(default)
             reported = frozenset({default}) if self._french_profiles == "report" else reported
         distinct = tuple(dict.fromkeys(keys))
-        return Plan(distinct, reported, tuple(objections), profiles.covered(distinct))
+        return Plan(
+            distinct,
+            reported,
+            tuple(objections),
+            profiles.covered(distinct),
+            profiles.checks(distinct),
+            profiles.surroundings(distinct),
+        )
 
     def _unknown(self, canonical: str, place: str) -> Issue:
         url, bar, _version = canonical.partition("|")

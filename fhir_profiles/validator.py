@@ -94,13 +94,14 @@ class _Run:
         self.of_bundle: list[Issue] = []
         self.of_entry: dict[int, list[Issue]] = defaultdict(list)
         self.shared = Shared()
+        self.context = profiles.context({}, shared=self.shared)
         self.planner = Planner(profiles, french_profiles, list(self._forced(forced)), kept=validator.plans)
 
     def verdict(self) -> Verdict:
         checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
         planned = zip(checked, plans, strict=True)
-        self.shared.planned = {id(resource): plan.covered for (_, resource), plan in planned}
+        self.shared.planned.update({id(resource): plan.covered for (_, resource), plan in planned})
         self._bundle()
         for number, found in check_entries(self.parsed):
             self.of_entry[number].append(found)
@@ -143,8 +144,8 @@ class _Run:
                 (self.of_bundle if number is None else self.of_entry[number]).append(one)
 
     def _entry(self, entry: Entry, resource: dict[str, Any], plan: Plan) -> list[Issue]:
-        resolver = self.index.resolver(entry)
-        context = self.profiles.context(resource, resolve=resolver, keys=plan.keys, shared=self.shared)
+        context = self.context
+        context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
         issues = self._checked(plan, resource, entry.path, context=context)
         issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
         if self.nomenclatures:
@@ -155,17 +156,15 @@ class _Run:
         """Run the checks of a plan; what two profiles find alike is told once, by the first (no cascade)."""
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
         seen: dict[tuple[object, ...], str] = {}
-        found: list[Issue] = []
         sources = 0
-        for key in plan.keys:
-            self.profiles.check(key, resource, path, found, context)
-            if not found:
+        for key, check in plan.checks:
+            below = check(resource, context)
+            if below is None:
                 continue
             sources += 1
-            for one in found:
+            for one in self.profiles.told(below, key, resource, path, rebound=context.rebound):
                 if seen.setdefault(fault(one), key) == key:
                     issues.append(replace(one, severity="warning") if key in plan.reported and one.blocks else one)
-            found = []
         if sources > 1 or (sources and plan.objections):
             issues.sort(key=lambda one: place_of(one.expression[len(path) :], resource))
         return issues

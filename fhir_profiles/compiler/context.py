@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Resolver = Callable[[str], "dict[str, Any] | None"]
 MemberOf = Callable[[Any, str], "bool | None"]
+Surroundings = tuple[str, frozenset[str], MemberOf]
 Check = Callable[[Any, "CheckContext"], "Findings | None"]
 
 
@@ -120,6 +121,12 @@ class CheckContext:
     planned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     rebound: frozenset[str] = frozenset()
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
+
+    def turn_to(self, resource: dict[str, Any], resolve: Resolver, surroundings: Surroundings) -> None:
+        """Go on to the next resource of the request."""
+        self.resource = self.root = resource
+        self.resolve = resolve
+        self.scope, self.rebound, self.member_of = surroundings
 
     def target(self, reference: str, entry: dict[str, Any] | None = None) -> dict[str, Any] | None:
         """Return the resource that a reference names: contained in `root` (or in `entry`), or of the same request."""

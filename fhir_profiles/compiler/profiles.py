@@ -1,6 +1,6 @@
-"""The face of the compiler: canonicals → compiled checks, and one call that checks a resource against one.
+"""The face of the compiler: canonicals → compiled checks, and their findings → issues.
 
-Functions are compiled on first use and kept. Never reads the network. Promise: `check` reports every violation.
+Functions are compiled on first use and kept. Never reads the network. Promise: a check reports every violation.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 
 from fhir_profiles.compiler.bound import membership
 from fhir_profiles.compiler.cache import Cached, private_folder
-from fhir_profiles.compiler.context import CheckContext, Resolver, Shared, nothing_resolves
+from fhir_profiles.compiler.context import Check, CheckContext, MemberOf, Resolver, Shared, nothing_resolves
 from fhir_profiles.compiler.engine import Engine
-from fhir_profiles.compiler.findings import in_document_order, to_issue
+from fhir_profiles.compiler.findings import Findings, in_document_order, to_issue
 from fhir_profiles.compiler.french import french_profile
 from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
@@ -46,7 +46,7 @@ class Profiles:
         self.packages = packages
         self._index = index
         self._engine = Engine(index, modules)
-        self._rebound = lru_cache(maxsize=1024)(self._replaced)
+        self._surroundings = lru_cache(maxsize=1024)(self._around)
         self._covered = lru_cache(maxsize=1024)(self._lineages)
 
     def resolve(self, canonical: str) -> str | None:
@@ -106,8 +106,7 @@ class Profiles:
         extension is meant. `shared` goes with all the resources of a request.
         """
         shared = shared or Shared()
-        scope = self._index.scopes[keys[-1]] if keys else ""
-        expansion = self._engine.expansion
+        scope, rebound, member_of = self.surroundings(tuple(keys))
         return CheckContext(
             resource,
             resource,
@@ -116,15 +115,24 @@ class Profiles:
             unchecked=shared.unchecked,
             judged=shared.judged,
             planned=shared.planned,
-            member_of=lambda value, value_set: membership(value, expansion(f"{scope} {value_set}")),
+            member_of=member_of,
             checks=self._engine,
             scope=scope,
-            rebound=self._rebound(tuple(keys[1:])),
+            rebound=rebound,
         )
 
-    def _replaced(self, keys: tuple[str, ...]) -> frozenset[str]:
-        """Return the paths of the elements whose binding these profiles replace."""
-        return frozenset[str]().union(*(self._engine.rebound(key) for key in keys))
+    def surroundings(self, keys: tuple[str, ...]) -> tuple[str, frozenset[str], MemberOf]:
+        """Return what these profiles mean for a context: scope, replaced bindings, membership in value sets."""
+        return self._surroundings(keys)
+
+    def _around(self, keys: tuple[str, ...]) -> tuple[str, frozenset[str], MemberOf]:
+        scope = self._index.scopes[keys[-1]] if keys else ""
+        expansion = self._engine.expansion
+
+        def member_of(value: Any, value_set: str) -> bool | None:  # noqa: ANN401 — a code, Coding or CodeableConcept
+            return membership(value, expansion(f"{scope} {value_set}"))
+
+        return scope, frozenset[str]().union(*(self._engine.rebound(key) for key in keys[1:])), member_of
 
     def not_checked(self) -> tuple[tuple[str, str, str], ...]:
         """Return every rule of the loaded definitions that is not checked: type or profile, rule, reason."""
@@ -143,22 +151,26 @@ class Profiles:
         """Compile or read everything now: for a process that others are forked from."""
         self._engine.load_all()
 
-    def check(self, key: str, resource: dict[str, Any], path: str, issues: list[Issue], context: CheckContext) -> None:
-        """Append every violation. The base key checks the type; a profile's key, what the profile adds to it."""
-        kind = self._index.types[key]
-        if key in self._index.profiles:
-            found = self._engine.profile_check(key)(resource, context)
-        else:
-            check = self._engine.type_check(kind)
-            found = check(resource, context) if check is not None else None
-        if found is not None:
-            if context.rebound and key not in self._index.profiles:
-                found = [
-                    one for one in found if one.code != OUTSIDE or kind + element_path(one.path) not in context.rebound
-                ]
-            if len(found) > 1:
-                found = in_document_order(found, resource)
-            issues += [to_issue(one, path, key) for one in found]
+    def checks(self, keys: Sequence[str]) -> tuple[tuple[str, Check], ...]:
+        """Return the compiled functions of profiles: the base key checks the type, a profile's key what it adds."""
+        found: list[tuple[str, Check]] = []
+        for key in keys:
+            if key in self._index.profiles:
+                found.append((key, self._engine.profile_check(key)))
+            elif (check := self._engine.type_check(self._index.types[key])) is not None:
+                found.append((key, check))
+        return tuple(found)
+
+    def told(
+        self, found: Findings, key: str, resource: dict[str, Any], path: str, *, rebound: frozenset[str]
+    ) -> list[Issue]:
+        """Return findings of a check as issues, in document order, without warnings about replaced bindings."""
+        if rebound and key not in self._index.profiles:
+            kind = self._index.types[key]
+            found = [one for one in found if one.code != OUTSIDE or kind + element_path(one.path) not in rebound]
+        if len(found) > 1:
+            found = in_document_order(found, resource)
+        return [to_issue(one, path, key) for one in found]
 
 
 def load_profiles(

@@ -230,6 +230,13 @@ def test_hostile_names_and_strings_of_a_package_are_never_code(tmp_path: Path) -
     ]
 
 
+def test_every_packaged_definition_compiles_and_what_is_not_checked_is_known(validator: Validator) -> None:
+    validator.profiles.prepare()
+
+    reasons = {reason.partition(" http")[0] for _, _, reason in validator.profiles.not_checked()}
+    assert reasons == {"the discriminator fixes no value", "slices with the same discriminator values", "profile"}
+
+
 def test_every_known_defect_names_a_rule_that_exists_with_a_reason_and_a_link(validator: Validator) -> None:
     for one in known_defects():
         assert validator.profiles.resolve(one.profile), one.profile
