@@ -31,7 +31,8 @@ HEAD = """# Status codes
 Made by `python -m scripts.build_http_docs` from the routes, the table of statuses (`gateway/outcomes.py`) and the catalogue
 of messages; a test compares. Every refusal is a FHIR `OperationOutcome` (French, or English when `Accept-Language` prefers it)
 whose `issue.details.coding` holds one of the codes below; nothing that was sent stands in it. The two exceptions are
-`/auth/token`, which answers in OAuth's own form, and `/health/…`, which answers in plain JSON.
+`/auth/token`, which answers in OAuth's own form, and `/health/…`, which answers in plain JSON. `/rights/…` answers what was asked for
+in plain JSON, and refuses with an `OperationOutcome`.
 
 ## HTTP statuses
 
@@ -50,6 +51,7 @@ are read from the installation when Prometheus asks.
 """
 MEANINGS: dict[int, tuple[str, str]] = {
     200: ("A Bundle was taken in and every event is durable, or a dry run, a probe or a description is answered", "harmless: same receipt, no new row"),
+    201: ("An act on a person's rights is kept; `Location` names its receipt", "harmless: the act in force is named again"),
     202: ("One resource was taken in and its event is durable", "harmless: same receipt, no new row"),
     204: ("`OPTIONS`: the header `Allow` names the methods", "–"),
     400: ("The request cannot be read: not HTTP, not JSON, not UTF-8, a duplicate key", "no: correct it first"),
