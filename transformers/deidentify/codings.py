@@ -77,6 +77,19 @@ def is_misplaced(coding: Mapping[str, Any], right: Test) -> bool:
     return type(system) is not str or OTHERS.search(system) is None
 
 
+def names_code(observation: Mapping[str, Any], codes: frozenset[str]) -> bool:
+    """Say whether an Observation, or a component of it, is about one of these codes, whatever the system."""
+    components = observation.get("component")
+    for one in (observation, *(components if isinstance(components, list) else ())):
+        concept = one.get("code") if isinstance(one, dict) else None
+        codings = concept.get("coding") if isinstance(concept, dict) else None
+        for coding in codings if isinstance(codings, list) else ():
+            code = coding.get("code") if isinstance(coding, dict) else None
+            if isinstance(code, str) and code in codes:
+                return True
+    return False
+
+
 def _tests(systems: Systems, elements: Elements, agreed: tuple[str, ...]) -> dict[str, Test]:
     tests: dict[str, Test] = dict.fromkeys(agreed, AGREED.fullmatch)
     for url, codes in elements.published.items():

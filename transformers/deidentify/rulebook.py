@@ -21,7 +21,7 @@ ACTIONS = (
 )  # fmt: skip
 SECTIONS = frozenset(
     {"version", "actions", "reasons", "containers", "dropped-types", "extensions", "used-extensions"}
-    | {"dropped-extensions", "systems", "units"}
+    | {"dropped-extensions", "systems", "units", "identity-codes"}
 )
 PATTERNS: Mapping[str, str] = {
     "cim10": r"[A-Za-z][0-9]{2}\.?[0-9]{0,4}(?:\+[0-9]{1,2})?[+*]?",
@@ -90,6 +90,7 @@ class RuleBook:
     dropped_extensions: Mapping[str, str]
     systems: Systems
     units: frozenset[str]
+    identity_codes: frozenset[str]
     texts: Mapping[str, Mapping[str, str]]
 
     def rule(self, type_name: str, path: str) -> Rule | None:
@@ -125,6 +126,7 @@ def read_book(text: str) -> RuleBook:
         dropped_extensions=_reasoned("dropped-extensions", raw["dropped-extensions"], reasons),
         systems=_systems(raw["systems"], reasons),
         units=frozenset(raw["units"]["printed"]),
+        identity_codes=frozenset(raw["identity-codes"]["loinc"]),
         texts=raw["actions"] | raw["reasons"],
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from fhir_profiles.values import Entry, ValidBundle
 from transformers.contract import Contract
 from transformers.deidentify import facts, places, primitives
+from transformers.deidentify.codings import names_code
 from transformers.deidentify.encoding import collected, encode
 from transformers.deidentify.explain import explain as explained
 from transformers.deidentify.identities import NO_IDENTITY, contained, deleted, identify, leaving
@@ -121,7 +122,12 @@ class _Scrubbing:
                 self._scene.left_out.append(entry.type)
                 return ""
             return UNSUPPORTED
-        if self._modifiers and entry.resource is not None and has_modifier(entry.resource):
+        if entry.resource is None:
+            return None
+        if entry.type == "Observation" and names_code(entry.resource, self._rules.book.identity_codes):
+            self._scene.left_out.append("Observation of an identity")
+            return ""
+        if self._modifiers and has_modifier(entry.resource):
             return UNKNOWN_MODIFIER
         return None
 

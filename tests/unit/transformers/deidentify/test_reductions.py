@@ -395,3 +395,15 @@ def test_an_organization_of_the_bundle_is_found_by_its_finess() -> None:
 
     [organization] = resources(result, "Organization")
     assert only(result, "Encounter")["serviceProvider"]["identifier"]["value"] == key(organization)
+
+
+@pytest.mark.parametrize("component", [False, True])
+def test_an_observation_that_is_an_identity_does_not_leave(component: bool) -> None:
+    told = {"code": {"coding": [{"system": "http://loinc.org", "code": "21112-8"}]}, "valueDateTime": "1985-09-21"}
+    one = observation("o1", component=[told]) if component else observation("o1", **told)
+
+    result = scrubbed(collection(one, observation("o2")))
+
+    assert result.refused == {}
+    assert result.dropped["Observation of an identity"] == 1
+    assert [bundle.indices for bundle in result.bundles] == [(1,)]
