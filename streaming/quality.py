@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from fhir_profiles.errors import Unavailable
 from streaming import sqlite
 from streaming.accounts import STATE
-from streaming.aggregates import Cell, Share, Tally, publishable, share
+from streaming.aggregates import MINIMUM, Cell, Share, Tally, publishable, share
 from streaming.database import Database
 from streaming.quality_checks import Check, Family, texts
 from streaming.quality_sql import Found, Lake
 from transformers.snds.quarantine import COUNTS, REASONS, Text
 
 FAMILIES: tuple[Family, ...] = ("conformance", "completeness", "plausibility")
-BEST = 10
+BEST, PER_CENT = 10, 100
 
 
 class Line(NamedTuple):
@@ -76,7 +76,7 @@ def measure(
     return Report(
         hospitals=tuple(sorted({one.hospital for one in found if one.hospital} | {group[0] for group in ops.stays})),
         lines=lines,
-        families=_families(found),
+        families=_families(found, lines),
         filled=tuple((one.hospital, one.table, one.column, share(one.filled, one.rows)) for one in filled),
         rows=publishable(_rows(found), totals=False),
         stays=publishable(stays),
@@ -117,15 +117,28 @@ def _shown(numbers: Mapping[str, int]) -> set[str]:
     return {cell.group[0] for cell in cells if cell.stays is not None}
 
 
-def _families(found: Iterable[Found]) -> dict[tuple[str, Family], Share]:
-    """Return how many row checks fail, by hospital and family."""
+def _families(found: Iterable[Found], lines: Iterable[Line]) -> dict[tuple[str, Family], Share]:
+    """Return how many row checks fail, by hospital and family.
+
+    Where a check of the family is masked, the sum must not tell it: whole hundreds of rows, a rate in whole per cent.
+    """
     known = texts()
     bad, rows = Counter[tuple[str, Family]](), Counter[tuple[str, Family]]()
     for one in found:
         key = (one.hospital, known[one.code].family)
         bad[key] += one.bad
         rows[key] += one.rows
-    return {key: share(bad[key], rows[key]) for key in sorted(rows) if rows[key]}
+    masked = {(line.hospital, line.check.family) for line in lines if line.failing.rate is None}
+    return {
+        key: _rounded(bad[key], rows[key]) if key in masked else share(bad[key], rows[key])
+        for key in sorted(rows)
+        if rows[key]
+    }
+
+
+def _rounded(bad: int, rows: int) -> Share:
+    enough = rows >= PER_CENT * MINIMUM  # one per cent then stands for eleven rows at least
+    return Share(None, round(rows, -2) if enough else None, round(bad / rows, 2) if enough else None)
 
 
 def _rows(found: Iterable[Found]) -> dict[tuple[str, ...], Tally]:

@@ -57,7 +57,8 @@ def _families(report: Report, language: Language) -> str:
     tiles = []
     for (hospital, family), failing in sorted(report.families.items(), key=_platform_last):
         rate = None if failing.rate is None else 1 - failing.rate
-        told = f"{_percent(rate)}<br><small>{_number(failing.whole)} {word('passed', language)}</small>"
+        of = f"<br><small>{_number(failing.whole)} {word('passed', language)}</small>" if failing.whole else ""
+        told = f"{_percent(rate)}{of}"
         place = f"<small>{escape(hospital or word('platform', language))}</small><br>"
         tiles.append(
             f'<div class="tile {_level(rate)}"><h3>{word(family, language)}</h3>'

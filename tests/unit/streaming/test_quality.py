@@ -61,7 +61,7 @@ def test_right_stays_fail_no_conformance_check(tmp_path: Path) -> None:
         line.check.code for line in report.lines if line.check.family == "conformance" and line.failing.rate != 0
     ]
     assert failing == []
-    assert report.families[FINESS, "conformance"].part == 0
+    assert report.families[FINESS, "plausibility"] == (0, report.families[FINESS, "plausibility"].whole, 0.0)
     assert [(cell.group, cell.stays, cell.persons) for cell in report.stays] == [((FINESS, "2024-03"), GOOD, GOOD)]
 
 
@@ -205,3 +205,15 @@ def test_no_month_of_a_trend_can_be_told_from_the_total(tmp_path: Path) -> None:
     # five of April are small; with the total of 40 and both other months they would be told, so March is hidden too
     assert line.failing.part == 40
     assert line.trend == (("2024-03", None), ("2024-04", None), ("2024-05", 0.5))
+
+
+def test_the_sum_of_a_family_does_not_tell_a_masked_check(tmp_path: Path) -> None:
+    bad = [complete(n, AGE_ANN=140) for n in range(3)]
+    publish(tmp_path, together(*bad, *(complete(n) for n in range(100, 500))))
+
+    family = measure(tmp_path).families[FINESS, "plausibility"]
+
+    assert family.part is None
+    assert family.whole is not None
+    assert family.whole % 100 == 0
+    assert family.rate == 0.0
