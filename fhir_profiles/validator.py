@@ -155,7 +155,7 @@ class _Run:
     def _checked(self, plan: Plan, resource: dict[str, Any], path: str, *, context: CheckContext) -> list[Issue]:
         """Run the checks of a plan; what two profiles find alike is told once, by the first (no cascade)."""
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
-        seen: dict[tuple[object, ...], str] = {}
+        seen: dict[tuple[object, ...], tuple[str, int]] = {}
         sources = 0
         for key, check in plan.checks:
             below = check(resource, context)
@@ -163,8 +163,13 @@ class _Run:
                 continue
             sources += 1
             for one in self.profiles.told(below, key, resource, path, rebound=context.rebound):
-                if seen.setdefault(fault(one), key) == key:
-                    issues.append(replace(one, severity="warning") if key in plan.reported and one.blocks else one)
+                by, place = seen.setdefault(fault(one), (key, len(issues)))
+                if key in plan.reported and one.blocks:
+                    one = replace(one, severity="warning")
+                if by == key:
+                    issues.append(one)
+                elif one.code in CODE_FAULTS and one.blocks:
+                    issues[place] = one  # the profile's value set is the one to choose from
         if sources > 1 or (sources and plan.objections):
             issues.sort(key=lambda one: place_of(one.expression[len(path) :], resource))
         return issues

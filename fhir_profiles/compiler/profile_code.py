@@ -204,7 +204,8 @@ class _ProfileCode:
                     write(f"e = too_few(e, {identity}, {int(child.minimum)}, {step})")
             if key.works or child.pieces is not None:
                 self._loop(child, key, counters)
-        if child.minimum:
+        demanded = sum(one.minimum for one in child.pieces.listed) if child.pieces is not None else 0
+        if child.minimum and child.minimum > demanded:  # else the missing slices say it
             beside = f' and "_{key.key}" not in n' if key.code in CHECKS else ""
             with write.block(f"elif v is None{beside}:"):
                 write(f"e = lacks(e, {identity})")
