@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway import logs
@@ -177,7 +178,8 @@ def executed(command: list[str]) -> Callable[[], int]:
     """Return a starter that runs a command as a process of its own memory."""
 
     def start() -> int:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 — our own command
+        tied = partial(be_tied_to_parent, os.getpid())
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=tied)  # noqa: S603 — our own command
         process.returncode = 0  # reaped by the supervisor, never by subprocess
         return process.pid
 

@@ -191,13 +191,13 @@ def test_the_table_writer_comes_back_and_the_gateway_goes_on_meanwhile(tmp_path:
         assert running.installation.wait_idle()["applied"] == 1
 
 
-def test_workers_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
+def test_workers_and_the_table_writer_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
-        workers = running.workers()
+        children = running.children()
         running.process.kill()
         running.process.wait()
 
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children))
 
 
 def test_a_second_serve_on_the_same_folder_does_not_start(tmp_path: Path) -> None:
