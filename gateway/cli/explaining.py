@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.access import KEYS, Access
 from gateway.cli import screen
+from gateway.cli.acts import record
 from gateway.cli.dead_letters import opened_state
 from gateway.cli.queries import plain
 from streaming.lineage import Explained, explain
@@ -25,6 +26,7 @@ def explain_row(data_dir: Path, table: str, key: str, *, every_column: bool, as_
     keys, contracts = load_table_keys(data_dir / KEYS), Access(data_dir).contract
     with opened_state(data_dir) as state, state.transaction():
         found = explain(state.connection, data_dir, table, key, keys=keys, contracts=contracts)
+    record(data_dir, "explain", table=table, rows=len(found))
     for one in found:
         if as_json:
             screen.write_json(told(one))

@@ -17,6 +17,7 @@ from fhir_profiles.limits import Limits
 from fhir_profiles.values import ValidBundle
 from gateway.access import KEYS, Access
 from gateway.cli import screen
+from gateway.cli.acts import record
 from gateway.cli.dead_letters import opened_state
 from streaming.quarantine import StayFound, stays_of
 from transformers.contract import Contract
@@ -33,6 +34,7 @@ def find(data_dir: Path, finess: str, file: Path, *, source: str, language: str,
     aliases = _aliases(file, contract, source=source, keys=data_dir / KEYS)
     with opened_state(data_dir) as state:
         found = stays_of(state.connection, finess, persons=aliases[PERSON], stays=aliases[STAY])
+    record(data_dir, "quarantine find", hospital=finess, found=len(found))
     if as_json:
         for one in found:
             screen.write_json(_told(one, language))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.cli import screen
+from gateway.cli.acts import record
 from streaming.reference_store import held, load
 
 SHOWN = 20
@@ -13,6 +14,7 @@ SHOWN = 20
 def load_table(data_dir: Path, name: str, source: Path) -> int:
     """Check a file, keep its right lines, show the wrong ones."""
     table = load(data_dir, name, source)
+    record(data_dir, "reference load", table=name, rows=len(table.rows), left_out=len(table.problems))
     out = screen.console()
     out.print(f"[green]✓[/green] {name}: {len(table.rows)} lines kept", soft_wrap=True)
     for one in table.problems[:SHOWN]:

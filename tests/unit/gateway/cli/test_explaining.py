@@ -89,3 +89,13 @@ def test_a_row_is_explained_for_people(data_dir: Path) -> None:
 
 def test_an_unknown_row_ends_with_its_code(data_dir: Path) -> None:
     assert getattr(run("explain", "T_MCO24B", "1", "--data-dir", data_dir).exception, "code", "") == "row-unknown"
+
+
+def test_who_asked_is_in_the_audit_trail_without_the_row(data_dir: Path) -> None:
+    number = column(data_dir, "SELECT RSA_NUM FROM T_MCO24B")
+
+    run("explain", "T_MCO24B", number, "--data-dir", data_dir)
+
+    trail = "".join(path.read_text(encoding="utf-8") for path in (data_dir / "audit").rglob("*") if path.is_file())
+    assert '"explain"' in trail
+    assert number not in trail
