@@ -1,4 +1,4 @@
-"""Any order, split and repetition of what a hospital sends gives the same rows (DESIGN §6, promise P6)."""
+"""Any order, split and repetition of what a hospital sends gives the same rows (DESIGN §6, promise P5)."""
 
 from __future__ import annotations
 

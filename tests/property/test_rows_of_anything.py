@@ -1,4 +1,4 @@
-"""A person whose resources lack anything that FHIR lets them lack is still converted, never a failure (P6)."""
+"""A person whose resources lack anything that FHIR lets them lack is still converted, never a failure (P5)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One person's current resources → every row of the person: a pure function, whatever the order of arrival.
 
 In: a `PersonView`. Out: outcomes of stays, rows by physical table, exits, counters. Never: an effect but asking for
-the durable number of a stay. Promise: P6.
+the durable number of a stay. Promise: P5.
 """
 
 from __future__ import annotations
