@@ -16,7 +16,7 @@ from transformers.deidentify.pseudonyms import Key, TableKeys
 from transformers.snds.lineage import meanings
 from transformers.snds.person import person_rows
 from transformers.snds.quarantine import COUNTS, REASONS, Text
-from transformers.snds.reference_tables import KINDS
+from transformers.snds.reference_kinds import KINDS
 from transformers.snds.schema import TABLES, Column, Table, hospital_row
 from transformers.snds.unfilled import reason_empty
 from transformers.snds.view import Row

@@ -29,7 +29,8 @@ from tests.support.deidentified import (
     structure,
 )
 from transformers.snds.modes import CLAIMED, MODES, MOVED, OF_HOME, OF_MOVED, End, end_mode
-from transformers.snds.reference_tables import KINDS, read_table, reference
+from transformers.snds.reference_kinds import KINDS
+from transformers.snds.reference_tables import read_table, reference
 from transformers.snds.schema import packaged
 from transformers.snds.structures import NOWHERE, Site
 from transformers.snds.view import PersonRows, Staged
