@@ -55,6 +55,14 @@ def test_extensions_are_explained_by_their_fate() -> None:
     ]
 
 
+def test_an_extension_that_leaves_is_explained_too() -> None:
+    rank = "https://aphp.github.io/IG-FHIR-EDSH-SOCLE-COMMUN/StructureDefinition/edsh-item-rank"
+    claim = {"resourceType": "Claim", "id": "c1", "patient": {"reference": "Patient/p1"},
+             "extension": [{"url": rank, "valuePositiveInt": 1}]}  # fmt: skip
+
+    assert lines(claim)["Bundle.entry[0].resource.extension[0]"] == ("keep", f"extensions.{rank}")
+
+
 @pytest.mark.parametrize("name", sorted(RULES.types))
 def test_no_posted_word_stands_in_an_explanation(name: str) -> None:
     filler = Filler(RULES.elements)

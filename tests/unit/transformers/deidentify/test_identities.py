@@ -333,3 +333,63 @@ def test_a_refused_entry_leaves_nothing_behind() -> None:
 
     assert result.refused == {0: "no-stable-identity", 1: "test-identity", 2: "test-identity"}
     assert result.bundles == ()
+
+
+def test_a_conditional_stay_and_a_conditional_delete_are_known_by_the_number_that_they_search() -> None:
+    search = "https://hopital.example/nda|NDA-1"
+    put = {"resource": encounter(None), "request": {"method": "PUT", "url": f"Encounter?identifier={search}"}}
+    delete = {"request": {"method": "DELETE", "url": f"Encounter?identifier={search}"}}
+
+    made, removed = scrubbed(batch([put])), scrubbed(batch([delete]))
+
+    assert values(only(made, "Encounter"), "stay") == stays(resource_id=None, identifier=[visit()])
+    assert [bundle.key for bundle in removed.bundles] == [f"resource|{key(only(made, 'Encounter'))}"]
+
+
+def test_a_delete_without_any_identity_is_refused() -> None:
+    entry = {"request": {"method": "DELETE", "url": "Encounter?status=finished"}}
+
+    assert scrubbed(batch([entry])).refused == {0: "no-stable-identity"}
+
+
+def test_a_parent_named_by_its_number_is_known_by_it() -> None:
+    child = encounter("child", partOf={"identifier": visit("NDA-9")})
+    root = encounter(None, identifier=[visit("NDA-9")])
+
+    alone, together = scrubbed(collection(child)), scrubbed(collection(child, root))
+
+    parents = [
+        next(one for one in resources(result, "Encounter") if "partOf" in one)["partOf"] for result in (alone, together)
+    ]
+    assert parents[0] == parents[1]
+    assert parents[0]["extension"][0]["valueString"] in {key(one) for one in resources(together, "Encounter")}
+
+
+def test_a_parent_of_which_nothing_is_known_disappears() -> None:
+    for part_of in (
+        {"display": "séjour"},
+        {"reference": "Group/1"},
+        {"reference": urn(7)},
+        {"identifier": {"value": ""}},
+    ):
+        assert "partOf" not in only(scrubbed(collection(encounter(partOf=part_of))), "Encounter")
+
+
+def test_a_patient_that_joins_two_others_makes_one_person_of_three() -> None:
+    result = scrubbed(
+        collection(
+            patient("p1", identifier=[ipp("1")]),
+            patient("p2", identifier=[ipp("2")]),
+            observation("o1", subject={"reference": "Patient/p1"}),
+            observation("o2", subject={"reference": "Patient/p2"}),
+            patient("p3", identifier=[ipp("1"), ipp("2")]),
+        )
+    )
+
+    assert [bundle.indices for bundle in result.bundles] == [(0, 1, 2, 3, 4)]
+
+
+def test_what_holds_identities_shows_none() -> None:
+    result = scrubbed(collection(patient(identifier=[ins(), ipp()])))
+
+    assert not [needle for needle in ("2850944", "IPP-1", "p1") if needle in f"{result!r} {result.bundles[0]!r}"]

@@ -17,6 +17,7 @@ from transformers.deidentify.rulebook import packaged_text, read_book
 from transformers.deidentify.rules import load_rules, rules_of
 
 TEXT = packaged_text()
+DRG = "https://aphp.github.io/IG-FHIR-EDSH-SOCLE-COMMUN/StructureDefinition/edsh-drg"
 
 
 def changed(before: str, after: str) -> str:
@@ -48,6 +49,14 @@ def changed(before: str, after: str) -> str:
         ('on = ["Claim", "Claim.item"]', 'on = ["Claim", "Claim.thing"]', "rules-match-nothing", "Claim.thing"),
         ('[systems.shapes]\ncim10', '[systems.shapes]\ncim99 = []\ncim10', "rules-unknown-shape", "cim99"),
         ('version = 1', 'version = 2', "rules-malformed", "version"),
+        ('drop.technical = ["id"]', 'drop.technical = ["id"]\n[Practitioner]\nkeep = ["active"]', "rules-unknown-type",
+         "Practitioner"),
+        ('keep = ["status", "mode"]', 'keep = ["status", "mode", "hoursOfOperation.allDay"]',
+         "rules-twice", "Location.hoursOfOperation"),
+        ('text = ["Composition"]', 'text = ["Composition", "Patient"]', "rules-twice", "Patient"),
+        ('third-party = ["RelatedPerson",', 'third-party = ["Practitioner", "RelatedPerson",', "rules-twice",
+         "Practitioner"),
+        ("residence = [", f'residence = ["{DRG}", ', "rules-twice", "edsh-drg"),
         ("[Location]", "[Wizard]", "rules-unknown-type", "Wizard"),
         ('ccam = ["Procedure.code",', 'ccam = ["Procedure.note",', "rules-match-nothing", "Procedure.note"),
     ],
