@@ -117,7 +117,7 @@ class Supervisor:
         if self._stopping_since is not None:
             if code != 0:
                 logs.logger().error("child-ended", child=child.name, code=code)
-                self._code = FAILED
+                self._code = self._code or FAILED
             return
         now = self._clock()
         child.starts = [at for at in child.starts if now - at < RESTARTS_WITHIN_S]

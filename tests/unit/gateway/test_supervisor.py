@@ -1,0 +1,121 @@
+"""The supervisor: restarts within bounds, an end with the right code, checks that leave nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from fhir_profiles.errors import Misconfigured, Unavailable
+from gateway.server import checked_apart
+
+SCRIPT = """
+import os, signal, sys, time
+from pathlib import Path
+from gateway import logs, server, supervised
+logs.configure("error", process="test")
+server.PAUSE_S = server.LONGEST_PAUSE_S = 0.0
+server.mark_dead = lambda pid: None
+
+def forever():
+    told = []
+    signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+    server.hear_signals()
+    while not told:
+        time.sleep(0.02)
+    return 0
+
+def later():
+    time.sleep(1)
+    return tell_parent()
+
+def deaf():
+    time.sleep(600)
+    return 0
+
+def tell_parent():
+    os.kill(os.getppid(), signal.SIGTERM)
+    return 0
+
+children = {children}
+code = server.Supervisor(children).run()
+print(code, [len(one.starts) for one in children], [one.pid for one in children])
+"""
+
+
+def run(children: str) -> str:
+    """Run a supervisor of these children in a process of its own; return what it says at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(children=children)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_child_that_always_crashes_ends_everything_after_some_restarts() -> None:
+    assert run('[server.Child("a", server.forked(lambda: 3)), server.Child("b", server.forked(forever))]') == (
+        "1 [6, 1] [0, 0]"
+    )
+
+
+def test_a_child_that_is_not_vital_does_not() -> None:
+    said = run('[server.Child("a", server.forked(lambda: 3), vital=False), server.Child("b", server.forked(later))]')
+
+    assert said == "0 [6, 1] [0, 0]"
+
+
+def test_a_wrong_configuration_is_told_by_the_code_and_not_tried_again() -> None:
+    assert run('[server.Child("a", server.forked(lambda: 78)), server.Child("b", server.forked(forever))]') == (
+        "78 [1, 1] [0, 0]"
+    )
+
+
+def test_a_signal_ends_all_children_with_0() -> None:
+    assert run('[server.Child("a", server.forked(forever)), server.Child("b", server.forked(tell_parent))]') == (
+        "0 [1, 1] [0, 0]"
+    )
+
+
+def test_a_child_that_does_not_listen_is_killed_and_the_code_says_so() -> None:
+    said = run(
+        '(setattr(server, "ENDS_WITHIN_S", 0.3), [server.Child("a", server.forked(deaf)),'
+        ' server.Child("b", server.forked(tell_parent))])[1]'
+    )
+
+    assert said == "1 [1, 1] [0, 0]"
+
+
+def test_an_exception_of_a_child_shows_its_place_and_never_its_text() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(
+            children='[server.Child("a", server.forked(lambda: int("zqsecret"))),'
+            ' server.Child("b", server.forked(forever))]'
+        )],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert '"kind":"ValueError"' in done.stderr
+    assert "zqsecret" not in done.stderr
+
+
+def test_a_check_in_a_child_is_raised_here() -> None:
+    def wrong() -> None:
+        raise Misconfigured("topic-missing", "snds.bundle.v1: run snds-gateway topics create")
+
+    with pytest.raises(Misconfigured, match=r"topic-missing: snds\.bundle\.v1"):
+        checked_apart(wrong)
+
+
+def test_a_server_that_is_away_is_no_reason_not_to_start(capfd: pytest.CaptureFixture[str]) -> None:
+    def away() -> None:
+        raise Unavailable("broker-away")
+
+    checked_apart(away)
+    checked_apart(lambda: None)
+
+    assert "Traceback" not in capfd.readouterr().err
