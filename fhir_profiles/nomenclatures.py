@@ -1,4 +1,4 @@
-"""A folder of code lists (CSV) → which codes of CIM-10, CCAM, NABM, UCD and CIP exist; codings that do not are warnings.
+"""A folder of code lists (CSV) → which codes of CIM-10, CCAM, NABM, UCD, CIP exist; codings that do not are warnings.
 
 Optional: without a folder nothing is loaded and nothing is checked. Quotes codes alone. Promise: no network.
 """

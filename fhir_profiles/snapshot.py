@@ -29,7 +29,7 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
     elements = [dict(one) for one in complete["snapshot"]["element"]]
     root = str(raw["type"]).rpartition("/")[2]
     ignored = list(complete["snapshot"].get("ignored", ()))
-    for change in _in_order(raw["differential"]["element"], elements):
+    for change in _in_order(raw["differential"]["element"]):
         try:
             _apply(elements, change, find=find, root=root)
         except _NoSuchElement as missing:
@@ -37,11 +37,11 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
     return {**raw, "snapshot": {"element": elements, "ignored": ignored}}
 
 
-class _NoSuchElement(ValueError):
+class _NoSuchElement(ValueError):  # noqa: N818 — says what is wrong
     """A differential names an element that the base has not."""
 
 
-def _in_order(changes: list[Json], elements: list[dict[str, Any]]) -> list[Json]:
+def _in_order(changes: list[Json]) -> list[Json]:
     """Return the lines of a differential with ids; one that only repeats the path of a slice continues it."""
     found: list[Json] = []
     slices: dict[str, str] = {}

@@ -31,8 +31,8 @@ class ExtensionFacts:
 class Index:
     """Facts by canonical (`keys`), by key (the rest) and by url (`extensions`; `meant`: other versions by scope).
 
-    `uris` are well-formed ones that data is full of: canonicals and code systems, recognised instead of read. `demanded` are
-    the profiles that added guides demand of every resource of a type.
+    `uris` are well-formed ones that data is full of: canonicals and code systems, recognised instead of read.
+    `demanded` are the profiles that added guides demand of every resource of a type.
     """
 
     keys: Mapping[str, str]

@@ -21,8 +21,8 @@ _BY_PATH: Mapping[str, str] = MappingProxyType(
         "Identifier": "system value type use",
         "Meta": "profile lastUpdated versionId source security tag",
         "Narrative": "status div",
-        "Observation": "id meta text identifier status category code subject encounter effectiveDateTime issued performer"
-        " valueQuantity valueCodeableConcept interpretation referenceRange note component",
+        "Observation": "id meta text identifier status category code subject encounter effectiveDateTime issued"
+        " performer valueQuantity valueCodeableConcept interpretation referenceRange note component",
         "Observation.component": "code valueQuantity",
         "Observation.referenceRange": "low high",
         "Period": "start end",
@@ -34,14 +34,15 @@ _BY_PATH: Mapping[str, str] = MappingProxyType(
     }
 )
 _COMMON = (
-    "id meta text identifier status code subject encounter category active name telecom gender birthDate address contact"
-    " effectiveDateTime issued performer valueQuantity valueCodeableConcept valueString interpretation referenceRange"
-    " component class type period participant hospitalization serviceProvider partOf location diagnosis condition"
-    " clinicalStatus verificationStatus recordedDate onsetDateTime recorder performedDateTime performedPeriod intent"
-    " authoredOn requester medicationCodeableConcept medicationReference dosage dosageInstruction context use rank"
-    " managingOrganization mode dose route rateQuantity relationship individual function actor qualification"
-    " extension note entry timestamp sequence provider created patient use priority billablePeriod insurance coverage"
-    " item supportingInfo procedure payor beneficiary subscriberId practitioner organization specialty"
+    "id meta text identifier status code subject encounter category active name telecom gender birthDate"
+    " address contact effectiveDateTime issued performer valueQuantity valueCodeableConcept valueString"
+    " interpretation referenceRange component class type period participant hospitalization serviceProvider"
+    " partOf location diagnosis condition clinicalStatus verificationStatus recordedDate onsetDateTime recorder"
+    " performedDateTime performedPeriod intent authoredOn requester medicationCodeableConcept"
+    " medicationReference dosage dosageInstruction context use rank managingOrganization mode dose route"
+    " rateQuantity relationship individual function actor qualification extension note entry timestamp sequence"
+    " provider created patient use priority billablePeriod insurance coverage item supportingInfo procedure"
+    " payor beneficiary subscriberId practitioner organization specialty"
 )
 
 

@@ -153,7 +153,7 @@ def instant_ok(value: object) -> bool:
     """YYYY-MM-DDThh:mm:ss[.s…](Z|±hh:mm), a day of the calendar; 60 seconds is a leap second."""
     if type(value) is not str or len(value) < 20 or value[10] != "T":
         return False
-    if value[4:17:3] == "--T::" and (value[-6::3] in OFFSETS and value[-5:-3] < "14" or value[-1] == "Z"):
+    if value[4:17:3] == "--T::" and ((value[-6::3] in OFFSETS and value[-5:-3] < "14") or value[-1] == "Z"):
         # The usual forms, read in one call; whatever that refuses (a leap second) is looked at closely below.
         try:
             datetime.fromisoformat(value)

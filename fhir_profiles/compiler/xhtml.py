@@ -34,7 +34,7 @@ class _Refused(Exception):  # noqa: N818 — never leaves this module
 
 
 def xhtml_fault(text: str) -> str | None:
-    """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link`, `empty` or `anchor`; None when all is well."""
+    """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link`, `empty` or `anchor`; None: well."""
     if _PLAIN.fullmatch(text) is not None:
         paragraphs = text[text.index("<p>") : -len("</div>")]
         return None if paragraphs.replace("<p>", "").replace("</p>", "").strip() else "empty"
