@@ -14,14 +14,20 @@ from typing import Any
 
 import orjson
 
+from fhir_profiles.bundle import parse
 from fhir_profiles.bundle_rules import COVERED, check_bundle, check_entries
 from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles, place_of
+from fhir_profiles.conformance_rules import conformance_issues
+from fhir_profiles.errors import Refused
 from fhir_profiles.french.rules import french_issues
 from fhir_profiles.issues import Issue, issue
+from fhir_profiles.limits import Limits
 from fhir_profiles.nomenclatures import Nomenclatures, load_nomenclatures
 from fhir_profiles.plans import ABSTRACT, FrenchProfiles, Kept, Plan, Planner
+from fhir_profiles.positions import with_positions
 from fhir_profiles.references import BundleIndex, check_references
+from fhir_profiles.strictness import USUAL, Strictness, reweighed, strict_issues
 from fhir_profiles.values import Entry, ParsedBundle, ValidBundle, Verdict
 
 __all__ = ["FrenchProfiles", "Validator", "load_validator"]
@@ -35,11 +41,21 @@ CODE_FAULTS = ("code-not-in-value-set", "code-missing", "code-outside-extensible
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """The loaded profiles and what may be asked of them. Made by `load_validator`; one a process."""
+    """The loaded profiles and what may be asked of them; one a process.
+
+    In two lines: `validator = Validator.load()`, then `validator.validate(content).issues`.
+    """
 
     profiles: Profiles
     nomenclatures: Nomenclatures = field(default_factory=Nomenclatures)
     plans: Kept = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def load(
+        cls, definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
+    ) -> Validator:
+        """Load the packaged definitions and those of the caller, and the code lists of a folder. Raises Misconfigured."""
+        return cls(load_profiles(definitions, cache_dir=cache_dir), load_nomenclatures(nomenclatures))
 
     @property
     def definitions_version(self) -> str:
@@ -47,10 +63,21 @@ class Validator:
         return "+".join(self.profiles.packages) + ":" + self.profiles.digest
 
     def validate(
-        self, parsed: ParsedBundle, *, french_profiles: FrenchProfiles = "enforce", profiles: Sequence[str] = ()
+        self,
+        parsed: ParsedBundle | bytes,
+        *,
+        french_profiles: FrenchProfiles = "enforce",
+        profiles: Sequence[str] = (),
+        strictness: Strictness = USUAL,
     ) -> Verdict:
-        """Check everything; `profiles` are canonicals that the caller asks for beyond those declared."""
-        return _Run(self, parsed, french_profiles, tuple(profiles)).verdict()
+        """Check everything; `profiles` are canonicals that the caller asks for beyond those declared.
+
+        Bytes are read first, under the usual limits: what cannot be read is the issue of the verdict, and every issue
+        has its line and column.
+        """
+        if isinstance(parsed, bytes):
+            return _of_bytes(self, parsed, french_profiles, profiles, strictness)
+        return _Run(self, parsed, french_profiles, tuple(profiles)).verdict(strictness)
 
     def validate_resource(
         self,
@@ -70,7 +97,27 @@ def load_validator(
     definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
 ) -> Validator:
     """Load the packaged definitions and those of the operator, and the code lists of a folder. Raises Misconfigured."""
-    return Validator(load_profiles(definitions, cache_dir=cache_dir), load_nomenclatures(nomenclatures))
+    return Validator.load(definitions, cache_dir=cache_dir, nomenclatures=nomenclatures)
+
+
+def _of_bytes(
+    validator: Validator,
+    content: bytes,
+    french_profiles: FrenchProfiles,
+    profiles: Sequence[str],
+    strictness: Strictness,
+) -> Verdict:
+    try:
+        parsed = parse(content, Limits(), any_bundle=True)
+    except Refused as refused:
+        return Verdict(with_positions(refused.issues, content))
+    verdict = validator.validate(parsed, french_profiles=french_profiles, profiles=profiles, strictness=strictness)
+    placed = iter(with_positions(verdict.issues, content))
+    of_bundle = tuple(next(placed) for _ in verdict.bundle_issues)
+    of_entry = {
+        number: tuple(next(placed) for _ in verdict.entry_issues[number]) for number in sorted(verdict.entry_issues)
+    }
+    return Verdict(of_bundle, of_entry, verdict.valid)
 
 
 def fault(found: Issue) -> tuple[str | None, ...]:
@@ -97,7 +144,7 @@ class _Run:
         self.context = profiles.context({}, shared=self.shared)
         self.planner = Planner(profiles, french_profiles, list(self._forced(forced)), kept=validator.plans)
 
-    def verdict(self) -> Verdict:
+    def verdict(self, strictness: Strictness) -> Verdict:
         checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
         planned = zip(checked, plans, strict=True)
@@ -112,7 +159,22 @@ class _Run:
         for number, found in check_references(self.parsed, self.index):
             if not any(one.code in UNKNOWN_NAMES for one in self.of_entry[number]):
                 self.of_entry[number].append(found)
+        if strictness != USUAL:
+            self._weigh(strictness)
         return self._verdict()
+
+    def _weigh(self, strictness: Strictness) -> None:
+        """Judge as the caller asks: other severities, and what the usual verdict does not look at."""
+        if self.parsed.kind != "single":
+            for one in strict_issues(self.parsed.root, "Bundle", strictness):
+                number = entry_number(one.expression)
+                (self.of_bundle if number is None else self.of_entry[number]).append(one)
+        for entry in self.parsed.entries:
+            if entry.resource is not None:
+                self.of_entry[entry.index] += strict_issues(entry.resource, entry.path, strictness)
+        self.of_bundle = reweighed(self.of_bundle, strictness)
+        for number, found in self.of_entry.items():
+            self.of_entry[number] = reweighed(found, strictness)
 
     def _forced(self, canonicals: Iterable[str]) -> Iterator[str]:
         """Yield the keys of the profiles asked for; one of a type that nothing here has is an error."""
@@ -148,6 +210,7 @@ class _Run:
         context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
         issues = self._checked(plan, resource, entry.path, context=context)
         issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
+        issues += conformance_issues(entry.type, resource, entry.path)
         if self.nomenclatures:
             issues += self.nomenclatures.issues(resource, entry.path)
         return issues

@@ -192,6 +192,16 @@ def test_one_resource_can_be_checked_without_bytes(validator: Validator) -> None
     assert [one.code for one in validator.validate_resource(ALLERGY | {"id": "a b"})] == ["format-id"]
 
 
+def test_two_lines_of_python_validate_bytes_with_line_and_column(validator: Validator) -> None:
+    wrong = b'{"resourceType": "Patient",\n "gender": "homme"}'
+
+    [found] = validator.validate(wrong, french_profiles="declared").issues
+
+    assert (found.code, found.line, found.column) == ("code-not-in-value-set", 2, 12)
+    assert [one.code for one in validator.validate(b"{").issues] == ["json-invalid"]
+    assert validator.validate(body({"resourceType": "Bundle", "type": "searchset"})).valid is not None
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("kind", ["alone", "transaction", "collection"])
 def test_the_official_examples_have_no_error(validator: Validator, shared: Path, kind: str) -> None:
