@@ -59,9 +59,12 @@ def person_alias(identifier: Json, *, declared: bool) -> Parts | None:
     """Return the parts of a person's alias: ("pi", system, value) or ("ins", register, number).
 
     A Patient (`declared`) is known by its typed IPP and its INS only; a reference by any identifier that is not shared.
+    An INS of use `old` may be somebody else's, given by mistake once: it brings nobody together. An old IPP does.
     """
     kind = kind_of(identifier)
     if kind in PERSON_INS:
+        if declared and identifier.get("use") == "old":
+            return None
         nir = usable_nir(identifier.get("value"))
         return ("ins", INS_REGISTERS[str(kind)], nir.number) if nir is not None else None
     system, value = system_of(identifier.get("system")), value_of(identifier.get("value"))

@@ -19,7 +19,7 @@ VERSION = re.compile(
 )
 AGREED = re.compile(r"[0-9A-Za-z][0-9A-Za-z._/-]{0,31}", re.ASCII)
 LONGEST = 64
-REMEMBERED = 1 << 16
+REMEMBERED = 1 << 14
 
 LocalCode = Callable[[str, str], str]
 # Nomenclatures that are never ours, whatever their codes look like.

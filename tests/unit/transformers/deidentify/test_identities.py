@@ -393,3 +393,12 @@ def test_what_holds_identities_shows_none() -> None:
     result = scrubbed(collection(patient(identifier=[ins(), ipp()])))
 
     assert not [needle for needle in ("2850944", "IPP-1", "p1") if needle in f"{result!r} {result.bundles[0]!r}"]
+
+
+def test_an_old_ins_brings_nobody_together_and_an_old_ipp_does() -> None:
+    mistaken = aliases(identifier=[ins("285094415372645", use="old"), ins("260027501234582")])
+    merged = aliases(identifier=[ipp("1") | {"use": "old"}, ipp("2")])
+
+    assert len(mistaken) == 2
+    assert not set(mistaken) & set(aliases(resource_id=None, identifier=[ins("285094415372645")]))
+    assert set(aliases(resource_id=None, identifier=[ipp("1")])) <= set(merged)
