@@ -43,6 +43,27 @@ class Strictness:
 
 
 USUAL = Strictness()
+JUDGEMENTS = tuple(
+    f"{name}={weight}"
+    for name in ("example-urls", "unknown-extensions", "html-in-strings", "unresolved-references")
+    for weight in ("warning", "error")
+)
+
+
+def strictness_of(judgements: Iterable[str]) -> Strictness:
+    """Return what the caller asks for in words of JUDGEMENTS; the last word on a thing counts. Raises ValueError."""
+    asked: dict[str, Weight] = {}
+    for one in judgements:
+        if one not in JUDGEMENTS:
+            raise ValueError("no such judgement")
+        name, _, weight = one.partition("=")
+        asked[name] = "error" if weight == "error" else "warning"
+    return Strictness(
+        example_urls=asked.get("example-urls", "ignore"),
+        unknown_extensions=asked.get("unknown-extensions"),
+        html_in_strings=asked.get("html-in-strings", "ignore"),
+        unresolved_references=asked.get("unresolved-references"),
+    )
 
 
 def reweighed(found: Iterable[Issue], strictness: Strictness) -> list[Issue]:

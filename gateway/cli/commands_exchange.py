@@ -33,6 +33,19 @@ class ReportForm(StrEnum):
     sarif = "sarif"
 
 
+class Judgement(StrEnum):
+    """How `validate` may judge otherwise than the gateway does (`fhir_profiles.strictness.JUDGEMENTS`)."""
+
+    example_urls_warning = "example-urls=warning"
+    example_urls_error = "example-urls=error"
+    unknown_extensions_warning = "unknown-extensions=warning"
+    unknown_extensions_error = "unknown-extensions=error"
+    html_in_strings_warning = "html-in-strings=warning"
+    html_in_strings_error = "html-in-strings=error"
+    unresolved_references_warning = "unresolved-references=warning"
+    unresolved_references_error = "unresolved-references=error"
+
+
 class RowsForm(StrEnum):
     """How `convert` shows rows."""
 
@@ -126,17 +139,28 @@ def validate(
         typer.Option("--definitions", exists=True, help="More definitions: JSON, folder, package .tgz; repeatable."),
     ] = None,
     french_profiles: Profiles = FrenchProfiles.enforce,
+    judge: Annotated[
+        list[Judgement] | None, typer.Option("--judge", help="Judge otherwise than the gateway; repeatable.")
+    ] = None,
     language: Lang = Language.fr,
     form: Annotated[ReportForm, typer.Option("--format", help="Report for people or for machines.")] = ReportForm.human,
 ) -> None:
     """Check bundles and resources offline; exit 1 on an error.
 
-    Reads R4 4.0.1 and FR Core 2.2.0 from the installation, nothing from the network.
+    Reads R4 4.0.1 and FR Core 2.2.0 from the installation, nothing from the network. `--judge` makes it as strict as
+    HL7's validator: unknown-extensions=error example-urls=error html-in-strings=error.
     """
+    from fhir_profiles.strictness import strictness_of
     from gateway.cli.reports import write
     from gateway.cli.validation import validate as work
 
-    reports = work(paths, profiles=profile or [], definitions=definitions or [], french_profiles=french_profiles.value)
+    reports = work(
+        paths,
+        profiles=profile or [],
+        definitions=definitions or [],
+        french_profiles=french_profiles.value,
+        strictness=strictness_of(judge or ()),
+    )
     raise typer.Exit(write(reports, form=form.value, language=language.value))
 
 

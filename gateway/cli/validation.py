@@ -11,6 +11,7 @@ from fhir_profiles.errors import Refused
 from fhir_profiles.issues import Issue
 from fhir_profiles.limits import Limits
 from fhir_profiles.positions import with_positions
+from fhir_profiles.strictness import USUAL, Strictness
 from fhir_profiles.validator import FrenchProfiles, Validator, load_validator
 from gateway.cli.inputs import Document, documents, files
 
@@ -34,15 +35,17 @@ def validate(
     profiles: Sequence[str],
     definitions: Sequence[Path],
     french_profiles: FrenchProfiles,
+    strictness: Strictness = USUAL,
 ) -> Iterator[Report]:
     """Yield one report a file."""
     validator = load_validator(definitions)
     for path in files(paths):
         found: list[Issue] = []
         for document in documents(path):
-            found += placed_in(
-                document, _issues(validator, document, profiles=profiles, french_profiles=french_profiles)
+            issues = _issues(
+                validator, document, profiles=profiles, french_profiles=french_profiles, strictness=strictness
             )
+            found += placed_in(document, issues)
         yield Report(str(path), tuple(found))
 
 
@@ -54,10 +57,16 @@ def placed_in(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:
 
 
 def _issues(
-    validator: Validator, document: Document, *, profiles: Sequence[str], french_profiles: FrenchProfiles
+    validator: Validator,
+    document: Document,
+    *,
+    profiles: Sequence[str],
+    french_profiles: FrenchProfiles,
+    strictness: Strictness,
 ) -> tuple[Issue, ...]:
     try:
         parsed = parse(document.content, Limits(), any_bundle=True)
     except Refused as refused:
         return refused.issues
-    return validator.validate(parsed, french_profiles=french_profiles, profiles=profiles).issues
+    verdict = validator.validate(parsed, french_profiles=french_profiles, profiles=profiles, strictness=strictness)
+    return verdict.issues

@@ -56,7 +56,7 @@ def runs(shared: Path) -> Iterator[Run]:
     folder = shared / "hl7-cases" / "validator"
     for case in json.loads((folder / "cases.json").read_text(encoding="utf-8")):
         beside = [folder / "files" / name for name in (*case["supporting"], *case["profiles"])]
-        strictness = strictness_of(case["options"])
+        strictness = switched(case["options"])
         file = folder / "files" / case["file"]
         yield _run(case["name"], case, file, beside, None, strictness)
         for number, extra in enumerate(case["profile_runs"], 1):
@@ -66,7 +66,7 @@ def runs(shared: Path) -> Iterator[Run]:
             yield _run(f"{case['name']} (profile run {number})", case | extra, file, more, url, strictness)
 
 
-def strictness_of(options: Mapping[str, Any]) -> Strictness:
+def switched(options: Mapping[str, Any]) -> Strictness:
     """Return the suite's settings with the switches of one case."""
     return replace(
         SUITE,

@@ -50,7 +50,7 @@ def test_every_help_has_an_example(path: str) -> None:
         ),
         ("status", "--data-dir --wait-idle --format"),
         ("serve", "--data-dir --host --port --workers"),
-        ("validate", "--profile --definitions --french-profiles --lang --format"),
+        ("validate", "--profile --definitions --french-profiles --judge --lang --format"),
         ("events tail", "--data-dir --from --follow --format"),
         ("generate", "--stays --seed --to"),
         ("export", "--to --format --data-dir"),
