@@ -10,8 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("fhir_profiles", "transformers", "streaming", "gateway")
 HASHES = frozenset({"hashlib", "_hashlib", "_sha256", "_sha1", "_md5", "_blake2"})
 KEYED = "transformers/deidentify/pseudonyms.py"
-# Digests of published definitions, to name the files of the compiled profiles; they never see a posted value.
-DEFINITIONS = frozenset({"fhir_profiles/compiler/cache.py", "fhir_profiles/compiler/profiles.py"})
+# Digests of published definitions and expressions, to name what is compiled; they never see a posted value.
+DEFINITIONS = frozenset(
+    {
+        "fhir_profiles/compiler/cache.py",
+        "fhir_profiles/compiler/profiles.py",
+        "fhir_profiles/fhirpath/translate.py",
+    }
+)
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

@@ -117,10 +117,10 @@ def test_an_added_package_is_read_by_the_validator(run: Callable[..., Result], d
     [
         b"no archive",
         PROFILE | {"baseDefinition": "http://example.org/nothing"},
-        PROFILE | {"differential": {"element": [{"id": "Patient.nmae"}]}},
+        PROFILE | {"baseDefinition": URL},
         {"resourceType": "Patient"},
     ],
-    ids=["no archive", "no base", "element without path", "no definition"],
+    ids=["no archive", "no base", "its own base", "no definition"],
 )
 def test_a_bad_package_is_refused_and_nothing_of_it_is_kept(
     run: Callable[..., Result], data_dir: Path, tmp_path: Path, content: Any
