@@ -68,7 +68,7 @@ def sweep(data_dir: Path, *, days: int, now: datetime) -> int:
     for file in sorted((data_dir / FOLDER).glob(f"*{SUFFIX}")):
         if _last_change(file) < oldest:
             file.with_suffix(HEAD).unlink(missing_ok=True)
-            file.unlink()
+            file.unlink(missing_ok=True)  # another worker may be at it
             removed += 1
     return removed
 
