@@ -75,13 +75,14 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
     for finess, aliases in dirty.items():
         views = Views(connection, finess)
         numbers = Numbers(connection, finess, start=rules.pseudonyms.rsa_num)
-        for person in persons(connection, finess, aliases):
-            loaded = views.load(person)
-            rows = _convert(person, loaded, numbers=numbers, rules=rules)
-            if rows is None:
-                failed.append(person)
-                rows = _quarantine(loaded)
-            computed.append((person, loaded, rows))
+        for group in views.load_all(persons(connection, finess, aliases)):
+            numbers.expect(one.key for _, loaded in group for one in loaded.view.resources if one.type == "Encounter")
+            for person, loaded in group:
+                rows = _convert(person, loaded, numbers=numbers, rules=rules)
+                if rows is None:
+                    failed.append(person)
+                    rows = _quarantine(loaded)
+                computed.append((person, loaded, rows))
         displaced |= {(finess, person) for stay in numbers.displaced for person in _person_of(connection, finess, stay)}
     written = ownership.assign(connection, computed)
     ownership.move_exits(connection, written)

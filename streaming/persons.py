@@ -6,8 +6,9 @@ resources declare; computed anew for the persons concerned, so that a corrected 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -17,21 +18,26 @@ from streaming.staging import flags_of
 from transformers.snds.view import PersonView, Staged
 
 # CROSS JOIN fixes the order: SQLite would else start from every alias of the hospital.
-COMPONENT = """
-WITH RECURSIVE link (alias) AS (
-    VALUES (:alias)
+COMPONENTS = """
+WITH RECURSIVE link (root, alias) AS (
+    SELECT value, value FROM json_each(:aliases)
     UNION
-    SELECT other.alias
+    SELECT link.root, other.alias
     FROM link
         CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'person' AND declared.alias = link.alias
         CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'person'
 )
-SELECT alias FROM link
+SELECT root, alias FROM link
 """
-OWNERS = "SELECT DISTINCT owner FROM owner_alias WHERE finess = ? AND alias IN (SELECT value FROM json_each(?))"
-OWNED = "SELECT alias FROM owner_alias WHERE owner = ?"
+OWNERS = """
+SELECT alias, owner FROM owner_alias WHERE finess = ? AND alias IN (SELECT value FROM json_each(?))
+"""
+OWNED = "SELECT DISTINCT alias FROM owner_alias WHERE owner IN (SELECT CAST(value AS BIGINT) FROM json_each(?))"
+SIZES = """
+SELECT person, count(*) FROM resource WHERE finess = ? AND person IN (SELECT value FROM json_each(?)) GROUP BY person
+"""
 RESOURCES = """
-SELECT key, type, body, event_id, entry FROM resource
+SELECT key, type, body, event_id, entry, person FROM resource
 WHERE finess = ? AND person IN (SELECT value FROM json_each(?)) AND body IS NOT NULL
 """
 STAYS = """
@@ -44,18 +50,21 @@ WITH RECURSIVE link (alias) AS (
         CROSS JOIN declared ON declared.finess = :finess AND declared.kind = 'stay' AND declared.alias = link.alias
         CROSS JOIN declared AS other ON other.finess = :finess AND other.key = declared.key AND other.kind = 'stay'
 )
-SELECT key, type, body, event_id, entry FROM resource
+SELECT key, type, body, event_id, entry, person FROM resource
 WHERE finess = :finess AND person IS NULL AND stay IN (SELECT alias FROM link) AND body IS NOT NULL
 """
 ANY_LOOSE = "SELECT EXISTS (SELECT 1 FROM resource WHERE finess = ? AND person IS NULL AND stay IS NOT NULL)"
 TARGETS = """
-WITH RECURSIVE down (key) AS (
-    SELECT target FROM refers WHERE finess = :finess AND key IN (SELECT value FROM json_each(:keys))
+WITH RECURSIVE down (root, key) AS (
+    SELECT key, target FROM refers WHERE finess = :finess AND key IN (SELECT value FROM json_each(:keys))
     UNION
-    SELECT refers.target FROM down CROSS JOIN refers ON refers.finess = :finess AND refers.key = down.key
+    SELECT down.root, refers.target FROM down CROSS JOIN refers ON refers.finess = :finess AND refers.key = down.key
 )
-SELECT key FROM down
+SELECT root, key FROM down
 """
+AT_ONCE = 20_000
+"""Resources that are loaded together: enough for few queries, few enough for any memory."""
+
 STRUCTURE = "SELECT type, body FROM resource WHERE finess = ? AND key = ? AND body IS NOT NULL"
 
 
@@ -84,22 +93,32 @@ def persons(connection: Database, finess: str, aliases: Iterable[str]) -> list[P
 
     A person that split or merged comes with every part: the rows of the old ones are then replaced together.
     """
-    todo = sorted(aliases, reverse=True)
+    todo = set(aliases)
     done: set[str] = set()
     expanded: set[int] = set()
     found: list[Person] = []
     while todo:
-        alias = todo.pop()
-        if alias in done:
-            continue
-        component = frozenset(row[0] for row in connection.execute(COMPONENT, {"finess": finess, "alias": alias}))
-        done |= component
-        owners = frozenset(row[0] for row in connection.execute(OWNERS, (finess, _json(component))))
-        for owner in owners - expanded:
-            todo += [row[0] for row in connection.execute(OWNED, (owner,))]
-        expanded |= owners
-        found.append(Person(finess, component, owners))
+        components = _components(connection, finess, todo)
+        done |= {alias for component in components for alias in component}
+        owners: dict[str, set[int]] = {}
+        for alias, owner in connection.execute(OWNERS, (finess, _json(done))):
+            owners.setdefault(alias, set()).add(owner)
+        for component in components:
+            mine = frozenset(owner for alias in component for owner in owners.get(alias, ()))
+            found.append(Person(finess, component, mine))
+        fresh = {owner for one in found for owner in one.owners} - expanded
+        expanded |= fresh
+        listed = orjson.dumps(sorted(fresh)).decode()
+        todo = {alias for (alias,) in connection.execute(OWNED, (listed,))} - done if fresh else set()
     return found
+
+
+def _components(connection: Database, finess: str, aliases: set[str]) -> list[frozenset[str]]:
+    """Return the alias components, each once, in the order of their smallest alias."""
+    linked: dict[str, set[str]] = {}
+    for root, alias in connection.execute(COMPONENTS, {"finess": finess, "aliases": _json(aliases)}):
+        linked.setdefault(root, set()).add(alias)
+    return sorted({frozenset(component) for component in linked.values()}, key=min)
 
 
 class Views:
@@ -113,30 +132,61 @@ class Views:
 
     def load(self, person: Person) -> Loaded:
         """Return everything current of one person, sorted by key."""
-        rows = self._connection.execute(RESOURCES, (self._finess, _json(person.aliases))).fetchall()
-        if self._loose:
-            encounters = [row[0] for row in rows if row[1] == "Encounter"]
-            rows += self._connection.execute(STAYS, {"finess": self._finess, "keys": _json(encounters)}).fetchall()
-        rows.sort()
-        view = PersonView(
-            finess=self._finess,
-            aliases=person.aliases,
-            resources=tuple(_staged(key, kind, body) for key, kind, body, _, _ in rows),
-            structures=self._structures_of({row[0] for row in rows}),
-        )
-        return Loaded(view, {key: (event_id, entry) for key, _, _, event_id, entry in rows})
+        [[(_, loaded)]] = self.load_all([person])
+        return loaded
 
-    def _structures_of(self, keys: set[str]) -> dict[str, Staged]:
-        parameters = {"finess": self._finess, "keys": _json(keys)}
-        targets = {row[0] for row in self._connection.execute(TARGETS, parameters)} - keys
-        found = {target: self._structure(target) for target in sorted(targets)}
-        return {target: structure for target, structure in found.items() if structure is not None}
+    def load_all(self, people: Sequence[Person]) -> Iterator[list[tuple[Person, Loaded]]]:
+        """Yield everything current of each person, some persons at a time: never too many resources together."""
+        sizes = dict(self._connection.execute(SIZES, (self._finess, _json(_aliases(people)))).fetchall())
+        group: list[Person] = []
+        size = 0
+        for person in people:
+            mine = sum(sizes.get(alias, 0) for alias in person.aliases)
+            if group and size + mine > AT_ONCE:
+                yield self._load(group)
+                group, size = [], 0
+            group.append(person)
+            size += mine
+        if group:
+            yield self._load(group)
+
+    def _load(self, people: Sequence[Person]) -> list[tuple[Person, Loaded]]:
+        of = {alias: number for number, person in enumerate(people) for alias in person.aliases}
+        rows: list[list[Any]] = [[] for _ in people]
+        for row in self._connection.execute(RESOURCES, (self._finess, _json(of))):
+            rows[of[row[5]]].append(row)
+        if self._loose:
+            for mine in rows:
+                encounters = _json(row[0] for row in mine if row[1] == "Encounter")
+                mine += self._connection.execute(STAYS, {"finess": self._finess, "keys": encounters}).fetchall()
+        for mine in rows:
+            mine.sort(key=itemgetter(0))
+        targets = self._targets([row[0] for mine in rows for row in mine])
+        return [(person, self._loaded(person, mine, targets)) for person, mine in zip(people, rows, strict=True)]
+
+    def _loaded(self, person: Person, rows: Sequence[Any], targets: Mapping[str, Sequence[str]]) -> Loaded:
+        keys = {row[0] for row in rows}
+        named = {target for key in keys for target in targets.get(key, ())} - keys
+        structures = {target: found for target in sorted(named) if (found := self._structure(target)) is not None}
+        resources = tuple(_staged(row[0], row[1], row[2]) for row in rows)
+        view = PersonView(finess=self._finess, aliases=person.aliases, resources=resources, structures=structures)
+        return Loaded(view, {row[0]: (row[3], row[4]) for row in rows})
+
+    def _targets(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        targets: dict[str, list[str]] = {}
+        for key, target in self._connection.execute(TARGETS, {"finess": self._finess, "keys": _json(keys)}):
+            targets.setdefault(key, []).append(target)
+        return targets
 
     def _structure(self, key: str) -> Staged | None:
         if key not in self._structures:
             row = self._connection.execute(STRUCTURE, (self._finess, key)).fetchone()
             self._structures[key] = _staged(key, *row) if row else None
         return self._structures[key]
+
+
+def _aliases(people: Iterable[Person]) -> set[str]:
+    return {alias for person in people for alias in person.aliases}
 
 
 def _staged(key: str, resource_type: str, body: bytes) -> Staged:

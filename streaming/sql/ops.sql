@@ -146,7 +146,7 @@ CREATE TABLE IF NOT EXISTS rsa_number (
     stay    TEXT NOT NULL,
     PRIMARY KEY (finess, year, rsa_num)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS rsa_number_stay ON rsa_number (finess, year, stay);
+CREATE UNIQUE INDEX IF NOT EXISTS rsa_number_stay ON rsa_number (finess, stay, year);
 
 -- Events that could not be applied: de-identified, with a code, never an exception text.
 CREATE TABLE IF NOT EXISTS dead_letter (
