@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import screen
+from gateway.credentials import checked_finess
 from gateway.synthetic.scene import Hospital
 from gateway.synthetic.writing import MANIFEST, UNITS, bundle_count, write_stays
 
 
 def generate(folder: Path, *, stays: int, seed: int, finess: str) -> int:
-    """Write the folder and say what is in it."""
+    """Write the folder and say what is in it. Raises Misconfigured for a FINESS that is none."""
+    checked_finess(finess, "--finess")
     manifest = write_with_bar(folder, stays=stays, seed=seed, finess=finess)
     out = screen.console()
     out.print(
