@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fhir_profiles.compiler.base_values import ValueCode
-from fhir_profiles.compiler.constraints import emit_constraints
+from fhir_profiles.compiler.constraints import Part, emit_constraints
 from fhir_profiles.compiler.library import Library
 from fhir_profiles.compiler.members import CONTAINERS, Member, members_of
 from fhir_profiles.compiler.popular import INLINE, popular_keys
@@ -55,29 +55,33 @@ class _TypeCode:
                 write(f"g_{group} = 0")
             for member in popular:
                 self._popular(owner, member)
-            with write.block("if c != len(n):"):
-                write(f"e = {others}(e, n, x)")
             for group, listed in groups.items():
                 self._group(owner, group, listed)
             self._mandatory(owner, [one for one in members if one not in popular and not one.group])
-            self._constraints(owner, frozenset(one.key for one in popular))
+            common = frozenset(one.key for one in popular)
+            with write.block("if c != len(n):"):
+                write(f"e = {others}(e, n, x)")
+                for group, listed in groups.items():
+                    self._several(owner, listed, f"g_{group} < 2 and ")
+                self._constraints(owner, common, part="rare")
+            self._constraints(owner, common, part="usual")
             if is_resource:
                 with write.block("if e is not None:"):
                     write(f"e = settle(e, {write.constant(path)})")
             write("return e")
         return name
 
-    def _constraints(self, owner: Element, common: frozenset[str]) -> None:
+    def _constraints(self, owner: Element, common: frozenset[str], *, part: Part) -> None:
         """Write the constraints; those of a posted Bundle are rules of the request, which its caller checks by hand."""
-        write, others = self.write, "c != len(n)"
+        write, structure = self.write, self.structure
         if owner.path.partition(".")[0] != "Bundle":
-            emit_constraints(write, owner, self.structure, node="n", common=common, others=others)
-            return
-        by_caller = tuple(one for one in owner.constraints if one.key in OF_THE_REQUEST)
-        rest = tuple(one for one in owner.constraints if one.key not in OF_THE_REQUEST)
-        emit_constraints(write, replace(owner, constraints=rest), self.structure, node="n")
-        with write.block("if not x.skip_entries:"):
-            emit_constraints(write, replace(owner, constraints=by_caller), self.structure, node="n")
+            emit_constraints(write, owner, structure, node="n", common=common, part=part)
+        elif part == "usual":
+            by_caller = tuple(one for one in owner.constraints if one.key in OF_THE_REQUEST)
+            rest = tuple(one for one in owner.constraints if one.key not in OF_THE_REQUEST)
+            emit_constraints(write, replace(owner, constraints=rest), structure, node="n")
+            with write.block("if not x.skip_entries:"):
+                emit_constraints(write, replace(owner, constraints=by_caller), structure, node="n")
 
     def _groups(self, members: list[Member]) -> dict[str, list[Member]]:
         found: dict[str, list[Member]] = {}
@@ -148,13 +152,19 @@ class _TypeCode:
         """Write the rule of a choice: one value at most, and one at least where it is mandatory."""
         write, element = self.write, listed[0].element
         name, parent = write.constant(element.name), write.constant(owner.path)
-        keys = write.constant(frozenset(one.key for one in listed))
-        with write.block(f"if (g_{group} > 1 or c != len(n)) and several_keys(n, {keys}):"):
+        with write.block(f"if g_{group} > 1:"):
             write(f"e = several(e, {name}, {parent})")
         if element.minimum:
             either = write.constant(tuple(key for one in listed for key in (one.key, f"_{one.key}")))
             with write.block(f"if not g_{group} and not any_key(n, {either}):"):
                 write(f"e = missing(e, {name}, {parent})")
+
+    def _several(self, owner: Element, listed: list[Member], condition: str) -> None:
+        """Write the same rule for the values that are not asked for one by one."""
+        write = self.write
+        keys = write.constant(frozenset(one.key for one in listed))
+        with write.block(f"if {condition}several_keys(n, {keys}):"):
+            write(f"e = several(e, {write.constant(listed[0].element.name)}, {write.constant(owner.path)})")
 
     def _mandatory(self, owner: Element, members: list[Member]) -> None:
         """Write the minimum of the keys that are not asked for one by one."""

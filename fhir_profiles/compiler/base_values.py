@@ -114,8 +114,8 @@ class ValueCode:
         write, code = self.write, member.type.code
         binding, kind = member.element.binding, self.write.constant(member.type.code)
         wrong = WRONG[code].format(v="v")
-        if binding and code == "code" and len(checks_of(binding)) == 1:
-            self._bound_code(binding, step)
+        if binding and code in ("code", "uri") and len(checks_of(binding)) == 1:
+            self._bound_code(binding, step, kind)
         else:
             with write.block(f"if {wrong}:"):
                 write(f"e = bad(e, v, {step}, {kind})")
@@ -134,14 +134,14 @@ class ValueCode:
             return
         emit_constraints(write, member.element, self.structure, node="v", raise_up=f"up(e, r, {step})", type_code=code)
 
-    def _bound_code(self, binding: Binding, step: str) -> None:
-        """A code of the value set is a code: only another string needs its format looked at."""
+    def _bound_code(self, binding: Binding, step: str, kind: str) -> None:
+        """A code of the value set is well formed: only another string needs its format looked at."""
         write = self.write
         ((value_set, severity),) = checks_of(binding)
         codes = write.link("codes", f"{BASE} {value_set}")
         with write.block(f"if type(v) is not str or v not in {codes}:"):
             expansion = write.link("expansion", f"{BASE} {value_set}")
-            write(f"e = bad_code(e, v, {step}, x, {expansion}, {write.constant(severity)})")
+            write(f"e = bad_code(e, v, {step}, {kind}, x, {expansion}, {write.constant(severity)})")
 
     def _primitives(self, member: Member, step: str) -> None:
         write, code = self.write, member.type.code

@@ -26,11 +26,17 @@ def bound_code(value: object, x: CheckContext, expansion: Expansion, severity: S
 
 
 def bad_code(
-    found: Findings | None, value: object, step: str, x: CheckContext, expansion: Expansion, severity: Severity
+    found: Findings | None,
+    value: object,
+    step: str,
+    kind: str,
+    x: CheckContext,
+    expansion: Expansion,
+    severity: Severity,
 ) -> Findings | None:
     """Say why a value is not one of the codes listed: no code at all, another one, or one that is not listed here."""
-    if not CHECKS["code"](value):
-        return bad(found, value, step, "code")
+    if not CHECKS[kind](value):
+        return bad(found, value, step, kind)
     below = bound_code(value, x, expansion, severity)
     return found if below is None else up(found, below, step)
 

@@ -7,6 +7,7 @@ global `fp` (fhir_profiles.fhirpath.operations). Promise: no constraint ever rai
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from fhir_profiles.compiler.corrections import OF_THE_TYPE, SKIPPED, corrected
 from fhir_profiles.compiler.popular import rank
@@ -23,6 +24,7 @@ from fhir_profiles.model import Constraint, Element, Structure
 
 CONTAINERS = ("BackboneElement", "Element")
 # Functions whose answer may not be known here: such a rule is evaluated as a whole, and reported when it is not.
+Part = Literal["all", "usual", "rare"]
 UNSURE = frozenset({"memberOf", "conformsTo"})
 
 
@@ -46,11 +48,13 @@ def emit_constraints(
     type_code: str | None = None,
     common: frozenset[str] = frozenset(),
     others: str | None = None,
+    part: Part = "all",
 ) -> None:
     """Write the constraints of an element whose JSON is in the variable `node`.
 
     `others` is a condition that holds when the element has a key that is not `common`: rules that only matter then
-    are not even looked at otherwise.
+    are not even looked at otherwise. With `part`, only these (`rare`) or only the rest (`usual`) are written: the
+    caller tests the condition itself.
     """
     focus = focus_of(owner, structure, type_code)
     resource = structure.type if structure.kind == "resource" else None
@@ -68,17 +72,30 @@ def emit_constraints(
             continue
         if rule.kept != "True":
             rules.append(rule)
-    if rules:
-        with write.block("if e is None or fp.evaluable(e):"):
-            with write.block("try:"):
-                rare = [rule for rule in rules if others and rule.guard and rule.guard not in common]
-                _write_rules(write, [rule for rule in rules if rule not in rare], node=node, raise_up=raise_up)
-                if rare:
-                    with write.block(f"if {others}:"):
-                        _write_rules(write, rare, node=node, raise_up=raise_up)
-            with write.block("except fp.MALFORMED:"):
-                keys = write.constant(", ".join(dict.fromkeys(rule.constraint.key for rule in rules)))
-                write(f"e = fp.malformed(e, x, {keys})")
+    rare = [rule for rule in rules if (others or part != "all") and rule.guard and rule.guard not in common]
+    usual = [rule for rule in rules if rule not in rare]
+    if part == "all":
+        _write_guarded(write, usual, rare, node=node, raise_up=raise_up, others=others)
+    else:
+        _write_guarded(write, rare if part == "rare" else usual, [], node=node, raise_up=raise_up, others=None)
+
+
+def _write_guarded(
+    write: Writer, usual: list[_Rule], rare: list[_Rule], *, node: str, raise_up: str | None, others: str | None
+) -> None:
+    """Write rules that are looked at where nothing so far hinders it, and that no malformed content can make fail."""
+    rules = [*usual, *rare]
+    if not rules:
+        return
+    with write.block("if e is None or fp.evaluable(e):"):
+        with write.block("try:"):
+            _write_rules(write, usual, node=node, raise_up=raise_up)
+            if rare:
+                with write.block(f"if {others}:"):
+                    _write_rules(write, rare, node=node, raise_up=raise_up)
+        with write.block("except fp.MALFORMED:"):
+            keys = write.constant(", ".join(dict.fromkeys(rule.constraint.key for rule in rules)))
+            write(f"e = fp.malformed(e, x, {keys})")
 
 
 def focus_of(owner: Element, structure: Structure, type_code: str | None = None) -> str:

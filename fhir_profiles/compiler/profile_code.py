@@ -275,7 +275,8 @@ class _ProfileCode:
         write, kind = self.write, test.kind
         inline = all(isinstance(step, str) for step in test.steps) and len(test.steps) < 2
         value = f'w.get("{safe_name(str(test.steps[0]))}")' if test.steps and inline else "w"
-        steps = write.constant(test.steps)
+        # Once inline access is ruled out, an array is looked into wherever there is one.
+        steps = write.constant(tuple(one[1] if one[0] == "many" else one for one in test.steps))
         if kind == "equal":
             wanted = write.constant(test.value)
             return f"{value} == {wanted}" if inline else f"any_equal(w, {steps}, {wanted}, x)"

@@ -53,9 +53,6 @@ def _special(value: Any, step: tuple[str, Any], x: CheckContext) -> list[Any]:  
         return [] if target is None else [target]
     if type(value) is not dict:
         return [value] if kind == "type" else []
-    if kind == "many":
-        listed = value.get(what)
-        return listed if type(listed) is list else []
     if kind == "extension":
         listed = value.get("extension")
         items = listed if type(listed) is list else []
@@ -69,7 +66,7 @@ def _special(value: Any, step: tuple[str, Any], x: CheckContext) -> list[Any]:  
 
 def any_equal(value: Any, steps: Steps, wanted: Any, x: CheckContext) -> bool:  # noqa: ANN401 — any JSON values
     """Say whether one of the values at a path is the wanted one."""
-    return any(one == wanted for one in picked(value, steps, x))
+    return wanted in picked(value, steps, x)
 
 
 def any_like(value: Any, steps: Steps, wanted: Any, x: CheckContext) -> bool:  # noqa: ANN401 — any JSON values
