@@ -60,7 +60,9 @@ def billing_numbers(patient: Json) -> dict[str, Any]:
 
 
 def insured_nirs(coverage: Json) -> Iterator[Nir]:
-    """Yield the numbers of the insured that a Coverage gives."""
+    """Yield the numbers of the insured that a Coverage gives; one that was entered in error gives none."""
+    if coverage.get("status") == "entered-in-error":
+        return
     subscriber = coverage.get("subscriber")
     candidates = [coverage.get("subscriberId")]
     candidates += [one.get("value") for one in identifiers(coverage) if _is_number(kind_of(one))]

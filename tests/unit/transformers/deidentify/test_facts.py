@@ -184,6 +184,7 @@ def test_a_billing_number_of_the_patient_is_the_insured_s() -> None:
 def test_a_coverage_without_a_usable_number_makes_no_fact() -> None:
     assert fact(scrubbed(collection(patient(), coverage("MUTUELLE-12"))), "insured") is None
     assert fact(scrubbed(collection(coverage(NIR))), "insured") is None  # no Patient: no birth date, no sex
+    assert fact(scrubbed(collection(patient(), coverage(NIR, status="entered-in-error"))), "insured") is None
 
 
 @pytest.mark.parametrize(
