@@ -20,7 +20,7 @@ from streaming.opposition import NO_ACTS, keys_of, local_keys, named_by
 from streaming.register import Register
 from streaming.resources import stage
 from streaming.staging import Delivery, read_event, resources_of
-from streaming.state import State
+from streaming.state import RULES_VERSION, State
 from transformers.contract import Contract
 
 Contracts = Callable[[str], Contract | None]
@@ -100,6 +100,8 @@ def apply_batch(
         staged = stage(connection, deliveries)
         state.mark_dirty(staged.dirty)
         connection.executemany("INSERT INTO seen (event_id) VALUES (?) ON CONFLICT DO NOTHING", new_ids)
+        if version := last.event.headers.get("rules-version"):
+            state.note(RULES_VERSION, version)
         state.move_position(last.partition, before, last.offset, log=log_identity)
         state.count(
             {

@@ -108,14 +108,14 @@ class DuckDbSink:
                 years.add(year)
         return tuple(sorted([*timeless_tables(), *(name for year in years for name in tables_of_year(year))]))
 
-    def export(self, table: str, path: Path) -> None:
-        """Write one official table as Parquet, in an order that helps joins."""
+    def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
+        """Write one official table as Parquet, in an order that helps joins, with key-value metadata."""
         layout = layout_of(table)
         order = f" ORDER BY {', '.join(layout.sort)}" if layout.sort else ""
         target = str(path).replace("'", "''")
-        self._connection.execute(
-            f"COPY (SELECT * FROM main.{_quoted(table)}{order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608
-        )
+        told = ", ".join(f"{_quoted(name)}: {_literal(value)}" for name, value in {"table": table, **about}.items())
+        options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{told}}}"
+        self._connection.execute(f"COPY (SELECT * FROM main.{_quoted(table)}{order}) TO '{target}' ({options})")  # noqa: S608
 
     def count(self, held: Mapping[str, Sequence[int]]) -> int:
         """Return how many rows these owners have in these tables."""
@@ -213,6 +213,10 @@ def arrow_of(layout: Layout, rows: Sequence[tuple[int, Row]]) -> pa.Table:
     arrays = [pa.array([owner for owner, _ in rows], pa.int64())]
     arrays += [pa.array(values, column.arrow) for values, column in zip(columns, layout.columns, strict=True)]
     return pa.Table.from_arrays(arrays, names=["owner", *(column.name for column in layout.columns)])
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import duckdb
 
@@ -20,6 +21,7 @@ from streaming.sink import Exporting
 DATABASE = "snds.duckdb"
 REFERENCE = "reference"
 KEPT_S = 600.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 MIN_PAUSE_S = 1.0
 PAUSE_RATIO = 10.0
 
@@ -41,8 +43,11 @@ class Lake:
         """Say whether enough time passed since the last publication: 10 times its duration, 1 s at least."""
         return self._clock() >= self._next_at
 
-    def publish(self, sink: Exporting) -> None:
-        """Make what is committed visible to readers, then forget the marks of what changed."""
+    def publish(self, sink: Exporting, *, about: Mapping[str, str] = NOTHING) -> None:
+        """Make what is committed visible to readers, then forget the marks of what changed.
+
+        `about` goes into each new file as key-value metadata; a file that did not change keeps its own.
+        """
         started = self._clock()
         changed = sink.unpublished()
         previous = self._current()
@@ -57,7 +62,7 @@ class Lake:
             if old is not None and table not in changed and old.is_file():
                 os.link(old, path)
             else:
-                sink.export(table, path)
+                sink.export(table, path, about=about)
                 _sync(path)
         tables = (*tables, *self._add_reference(building))
         _sync(building)

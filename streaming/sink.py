@@ -85,6 +85,6 @@ class Exporting(Protocol):
         """Return the official tables that readers should see now: the fixed ones, and every year that has rows."""
         ...
 
-    def export(self, table: str, path: Path) -> None:
-        """Write one official table as a Parquet file."""
+    def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
+        """Write one official table as a Parquet file that says what it was made from."""
         ...

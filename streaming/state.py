@@ -18,6 +18,9 @@ from streaming.sqlite import SqliteEngine
 REBUILDING = "rebuilding"
 """The note that stands while all rows are computed anew."""
 
+RULES_VERSION = "rules-version"
+"""The note that keeps by which rules of de-identification the last event was made."""
+
 MOVE = "UPDATE stored_offset SET position = ? WHERE partition = ? AND log = ? AND position = ?"
 BEGIN = "INSERT INTO stored_offset (partition, log, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 ADD = """

@@ -18,7 +18,7 @@ from streaming.accounts import STATE, WISH
 from streaming.duckdb_sink import DuckDbSink
 from streaming.lake import Lake
 from streaming.sink import Sink
-from streaming.state import State
+from streaming.state import RULES_VERSION, State
 
 TABLES = "tables.duckdb"
 LAKE = "lake"
@@ -110,7 +110,7 @@ class EmbeddedStore:
         self.state.finish_rebuild()
         self._note_rows()
         if not self._lake.exists or self.sink.unpublished():
-            self._lake.publish(self.sink)
+            self._lake.publish(self.sink, about=self._about())
         self._note_shown()
 
     def show(self, *, busy: bool) -> None:
@@ -122,7 +122,7 @@ class EmbeddedStore:
         """Publish what changed, if anything did."""
         if self.sink.unpublished():
             self._wish.unlink(missing_ok=True)
-            self._lake.publish(self.sink)
+            self._lake.publish(self.sink, about=self._about())
         self._note_shown()
 
     def tidy(self) -> None:
@@ -140,6 +140,15 @@ class EmbeddedStore:
         """Let go of the files."""
         self.state.close()
         self.sink.close()
+
+    def _about(self) -> dict[str, str]:
+        """Say what the rows were made from: the rules of the last event, and how far the log was read."""
+        stored = self.state.connection.execute("SELECT partition, position FROM stored_offset ORDER BY 1").fetchall()
+        return {
+            "rules-version": self.state.noted(RULES_VERSION) or "",
+            "log-position": ",".join(f"{partition}:{position}" for partition, position in stored),
+            "change": str(self.sink.change_number()),
+        }
 
     def _note_rows(self) -> None:
         with self.state.transaction():

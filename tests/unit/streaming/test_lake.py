@@ -199,3 +199,18 @@ def test_any_folder_name_works(tmp_path: Path, name: str) -> None:
     writer.close()
 
     assert digest(tmp_path / name) == expected != ""
+
+
+def test_a_file_says_what_it_was_made_from(tmp_path: Path) -> None:
+    log = log_of([event(patient(), encounter())])
+    log._records[0].event.headers["rules-version"] = "it's 7"  # type: ignore[index]
+    written(tmp_path, log).close()
+
+    [file] = (tmp_path / "lake" / "v").glob("*/T_MCO24B.parquet")
+    with duckdb.connect() as reader:
+        told = dict(
+            reader.execute("SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
+        )
+
+    assert told["table"] == "T_MCO24B"
+    assert (told["rules-version"], told["log-position"]) == ("it's 7", "0:1")
