@@ -50,7 +50,7 @@ def test_the_schema_refuses_what_no_event_may_be(change: Any, place: str) -> Non
 
 
 def test_recorded_events_give_the_recorded_rows(tmp_path: Path) -> None:
-    """When a rule of the tables changes on purpose: `python scripts/record_event_rows.py`, and look at the difference."""
+    """When a rule of the tables changes on purpose: `python scripts/record_event_rows.py`; look at the difference."""
     found = rows_of_recorded_events(tmp_path)
 
     assert "T_MCO24B 2" in found

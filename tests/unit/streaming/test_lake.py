@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,8 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
         def mark_published(self, _: frozenset[str]) -> None:
             now[0] += 3.0
 
-        def export(self, table: str, path: Path) -> None:
-            raise AssertionError((table, path))
+        def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
+            raise AssertionError((table, path, about))
 
     lake = Lake(tmp_path, clock=lambda: now[0])
     assert lake.due()
@@ -208,9 +209,8 @@ def test_a_file_says_what_it_was_made_from(tmp_path: Path) -> None:
 
     [file] = (tmp_path / "lake" / "v").glob("*/T_MCO24B.parquet")
     with duckdb.connect() as reader:
-        told = dict(
-            reader.execute("SELECT key::VARCHAR, value::VARCHAR FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
-        )
+        pairs = reader.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(file)]).fetchall()
+    told = {bytes(name).decode(): bytes(value).decode() for name, value in pairs}
 
     assert told["table"] == "T_MCO24B"
     assert (told["rules-version"], told["log-position"]) == ("it's 7", "0:1")
