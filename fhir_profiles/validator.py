@@ -54,7 +54,7 @@ class Validator:
     def load(
         cls, definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
     ) -> Validator:
-        """Load the packaged definitions and those of the caller, and the code lists of a folder. Raises Misconfigured."""
+        """Load the packaged definitions, those of the caller, the code lists of a folder. Raises Misconfigured."""
         return cls(load_profiles(definitions, cache_dir=cache_dir), load_nomenclatures(nomenclatures))
 
     @property
