@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.build_conformance import DOCUMENT, REASONS, document
+from scripts.build_conformance import DOCUMENT, REASONS, agrees, document, without_times
 from tests.support.hl7_cases import Outcome, Run, judge, runs
 
 pytestmark = pytest.mark.shared
@@ -21,17 +21,21 @@ def judged(shared: Path) -> list[tuple[Run, Outcome]]:
 
 
 def test_verdicts_agree_with_the_reference_validator(judged: list[tuple[Run, Outcome]]) -> None:
-    differ = [run.name for run, outcome in judged if run.valid != (not outcome.errors)]
-
+    for listed in (judged, [one for one in judged if one[0].profile is None]):
+        differ = [run.name for run, outcome in listed if not agrees(run, outcome)]
+        assert len(listed) >= 65
+        assert 1 - len(differ) / len(listed) >= AGREEMENT, differ
     assert len(judged) >= 77
-    assert 1 - len(differ) / len(judged) >= AGREEMENT, differ
 
 
 def test_every_difference_has_its_reason(judged: list[tuple[Run, Outcome]]) -> None:
-    differ = {run.name for run, outcome in judged if run.valid != (not outcome.errors)}
+    differ = {run.name for run, outcome in judged if not agrees(run, outcome)}
 
     assert differ == set(tomllib.loads(REASONS.read_text(encoding="utf-8")))
 
 
 def test_the_document_is_what_the_cases_say(shared: Path) -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == document(shared)
+    written = DOCUMENT.read_text(encoding="utf-8")
+
+    assert without_times(written) == without_times(document(shared))
+    assert written != without_times(written)
