@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LONGEST_S = 900
 PACKAGES = ("orjson", "duckdb", "pyarrow", "fastapi", "uvicorn", "uvloop", "httptools", "cryptography", "google-re2")
 
 
@@ -39,9 +40,14 @@ def main() -> int:
     report: dict[str, object] = {"machine": machine()}
     failed = False
     for name in names:
-        done = subprocess.run(
-            [sys.executable, "-m", f"bench.{name}"], capture_output=True, text=True, timeout=900, check=False
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", f"bench.{name}"], capture_output=True, text=True, timeout=LONGEST_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            failed = True
+            report[name] = {"failed": [f"not done after {LONGEST_S} s"]}
+            continue
         if done.returncode == 0:
             report[name] = json.loads(done.stdout)
         else:
