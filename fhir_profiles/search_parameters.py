@@ -37,6 +37,11 @@ def _known() -> Mapping[str, Parameter]:
     return {url: Parameter(kind, frozenset(bases), text) for url, (kind, bases, text) in raw.items()}
 
 
+def r4_parameter(canonical: str) -> Parameter | None:
+    """Return a search parameter of R4, whatever version is asked for."""
+    return _known().get(canonical.partition("|")[0])
+
+
 def search_parameter_issues(resource: Mapping[str, Any], path: str) -> Iterator[Issue]:
     """Yield what is wrong; an element of a wrong shape is not this function's to tell."""
     bases = [one for one in _listed(resource.get("base")) if isinstance(one, str)]
@@ -50,7 +55,7 @@ def _derived(resource: Mapping[str, Any], bases: list[str], path: str) -> Iterat
     url = resource.get("derivedFrom")
     if not isinstance(url, str):
         return
-    known = _known().get(url.partition("|")[0])
+    known = r4_parameter(url)
     if known is None:
         yield issue("search-parameter-unknown", f"{path}.derivedFrom")
         return

@@ -210,7 +210,7 @@ class _Run:
         context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
         issues = self._checked(plan, resource, entry.path, context=context)
         issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
-        issues += conformance_issues(entry.type, resource, entry.path)
+        issues = conformance_issues(entry.type, resource, entry.path, issues)
         if self.nomenclatures:
             issues += self.nomenclatures.issues(resource, entry.path)
         return issues

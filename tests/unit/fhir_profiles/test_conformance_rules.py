@@ -143,6 +143,40 @@ def test_the_published_guides_have_no_discriminator_that_leads_nowhere(shared: P
     assert found == []
 
 
+def capability(*formats: str, search: Json) -> list[tuple[str, str]]:
+    statement = {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2024-03-01",
+        "kind": "requirements",
+        "fhirVersion": "4.0.1",
+        "format": list(formats),
+        "description": "x",
+        "rest": [
+            {"mode": "server", "resource": [{"type": "Patient", "searchParam": [search]}], "searchParam": [search]}
+        ],
+    }
+    found = Validator.load().validate_resource(statement, french_profiles="declared")
+    return [(one.code, one.expression) for one in found if one.blocks]
+
+
+def test_a_search_parameter_of_a_capability_statement_has_the_type_of_its_definition() -> None:
+    search = {"name": "birthdate", "definition": "http://hl7.org/fhir/SearchParameter/individual-birthdate|4.0.1"}
+
+    assert capability("application/fhir+json", search=search | {"type": "date"}) == []
+    assert capability("application/fhir+json", search=search | {"type": "token"}) == [
+        ("search-parameter-definition-type", "CapabilityStatement.rest[0].resource[0].searchParam[0].type"),
+        ("search-parameter-definition-type", "CapabilityStatement.rest[0].searchParam[0].type"),
+    ]
+
+
+def test_a_capability_statement_may_say_xml_json_and_ttl_for_short_and_nothing_else() -> None:
+    search = {"name": "x", "type": "token"}
+
+    assert capability("xml", "json", "ttl", search=search) == []
+    assert capability("xml", "yaml", search=search) == [("code-not-in-value-set", "CapabilityStatement.format[1]")]
+
+
 def test_the_validator_asks_these_rules() -> None:
     broken = {"resourceType": "SearchParameter", "derivedFrom": NAME, "type": "token"}
 
@@ -155,14 +189,17 @@ odd = st.recursive(
     st.none() | st.integers() | st.text(max_size=5),
     lambda one: (
         st.lists(one)
-        | st.dictionaries(st.sampled_from(["element", "slicing", "discriminator", "path", "type", "code"]), one)
+        | st.dictionaries(
+            st.sampled_from(["element", "slicing", "discriminator", "path", "type", "code", "resource", "searchParam"]),
+            one,
+        )
     ),
 )
 
 
 @given(
-    st.sampled_from(["SearchParameter", "StructureDefinition"]),
-    st.dictionaries(st.sampled_from(["type", "differential", "base", "derivedFrom", "expression"]), odd),
+    st.sampled_from(["SearchParameter", "StructureDefinition", "CapabilityStatement"]),
+    st.dictionaries(st.sampled_from(["type", "differential", "base", "derivedFrom", "expression", "rest"]), odd),
 )
 def test_any_shape_may_come(kind: str, content: Json) -> None:
     assert all(one.quote is None for one in conformance_issues(kind, {"type": "Patient"} | content, kind))
