@@ -29,7 +29,10 @@ _TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9-]*(?:[\s/][^<>]*)?>|<!--")
 
 @dataclass(frozen=True, slots=True)
 class Strictness:
-    """How heavy each of these weighs. An unknown extension at an example's url is judged as an example's url is."""
+    """How heavy each of these weighs. An unknown extension at an example's url is judged as an example's url is.
+
+    That url is known from the quote of its issue: one of more than 64 characters is not quoted, so not recognised.
+    """
 
     example_urls: Heed = "ignore"
     unknown_extensions: Weight | None = None
