@@ -113,7 +113,7 @@ class AuditLog:
             group, self._waiting = self._waiting, []
             try:
                 await loop.run_in_executor(self._thread, self._write, [entry for entry, _ in group])
-            except (OSError, ValueError):
+            except Exception:  # noqa: BLE001 — whatever it is, those who wait are told: no answer without its line
                 failure: Unavailable | None = Unavailable("audit-failed")
             else:
                 failure = None

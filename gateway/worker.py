@@ -163,9 +163,11 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
     try:
         yield worker
     finally:
-        await publisher.close()
-        await audit.close()
-        worker.spent.close()
-        for register in worker.registers:
-            register.close()
-        worker.heavy.shutdown()
+        try:
+            await publisher.close()
+        finally:
+            await audit.close()
+            worker.spent.close()
+            for register in worker.registers:
+                register.close()
+            worker.heavy.shutdown()

@@ -153,6 +153,21 @@ async def test_a_disk_that_takes_no_more_is_said_and_leaves_no_half_line(tmp_pat
     assert verify(tmp_path, digest) == []
 
 
+async def test_a_line_that_cannot_be_written_is_told_to_who_waits_and_the_next_one_is(
+    tmp_path: Path, digest: Digest
+) -> None:
+    log = AuditLog(tmp_path, digest, "worker-1")
+    with pytest.raises(Unavailable):
+        await log.keep({"request": object()})
+    await log.keep({"request": "2"})
+    await log.close()
+
+    [chain] = read_chains(tmp_path, digest)
+
+    assert [entry["request"] for entry in chain.entries if "request" in entry] == ["2"]
+    assert verify(tmp_path, digest) == []
+
+
 async def test_callers_that_nobody_knows_are_one_line_together(tmp_path: Path, digest: Digest) -> None:
     log = AuditLog(tmp_path, digest, "worker-1")
     log.unauthenticated = 1234
