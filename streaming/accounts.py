@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fhir_profiles.errors import Unavailable
 from streaming import sqlite
+from streaming.broker import Counts
 from streaming.database import Database
 from streaming.reading import LOG
 
@@ -97,6 +98,13 @@ def status(
         late=ops.late,
         quarantine=ops.quarantine,
     )
+
+
+def by_hospital(data_dir: Path) -> tuple[Counts, ...]:
+    """Return what each hospital sent, by FINESS; nothing for an installation that has no embedded log."""
+    query = "SELECT finess, received, refused, suppressed, published FROM count ORDER BY finess"
+    found = _read(data_dir / LOG, lambda connection: connection.execute(query).fetchall())
+    return tuple(Counts(*row) for row in found or ())
 
 
 def wait_idle(

@@ -23,6 +23,23 @@ ORDER BY s.exit_year, s.key
 """
 
 
+QUARANTINED = """
+SELECT s.finess, s.exit_year, s.reason, s.event_id, s.entry FROM stay s
+WHERE s.status = 'quarantined' AND (:finess IS NULL OR s.finess = :finess)
+ORDER BY s.finess, s.reason, s.event_id, s.entry LIMIT :most
+"""
+
+
+class Quarantined(NamedTuple):
+    """One stay in quarantine: the hospital, why, and the event and entry of its Encounter."""
+
+    finess: str
+    exit_year: int | None
+    reason: str
+    event_id: str | None
+    entry: int | None
+
+
 class StayFound(NamedTuple):
     """One stay: what became of it, why, and the event and entry of its Encounter."""
 
@@ -39,3 +56,8 @@ def stays_of(state: Database, finess: str, *, persons: Iterable[str], stays: Ite
     query, aliases = (OF_STAYS, visits) if visits else (OF_PERSONS, sorted(persons))
     rows = state.execute(query, {"finess": finess, "aliases": json.dumps(aliases)}).fetchall()
     return [StayFound(*row) for row in rows]
+
+
+def quarantined(state: Database, *, finess: str | None, most: int) -> list[Quarantined]:
+    """Return the stays in quarantine of a hospital, or of all: no key of a person or stay, only where to look."""
+    return [Quarantined(*row) for row in state.execute(QUARANTINED, {"finess": finess, "most": most}).fetchall()]

@@ -45,7 +45,7 @@ def begin(
     """Keep an act and print its number."""
     keys = _keys(data_dir, finess, patient, source)
     perimeter = PLATFORM if platform else finess
-    with _register(data_dir) as (register, _):
+    with opened_register(data_dir) as (register, _):
         act = rights.begin(rights.Asked(kind, perimeter, ground), keys, register)
     record(data_dir, f"rights {kind}", hospital=finess, receipt=act.id)
     screen.write_json({"id": act.id})
@@ -55,7 +55,7 @@ def begin(
 def withdraw(data_dir: Path, finess: str, patient: Path, *, source: str, platform: bool) -> int:
     """End the acts on a person and print their numbers."""
     keys = _keys(data_dir, finess, patient, source)
-    with _register(data_dir) as (register, _):
+    with opened_register(data_dir) as (register, _):
         ended = rights.withdraw_person(keys, PLATFORM if platform else finess, register)
     for act in ended:
         record(data_dir, "rights withdraw", hospital=finess, receipt=act.id)
@@ -68,7 +68,7 @@ def show(data_dir: Path, number: str, *, verify: bool) -> int:
     ledger = read_key(data_dir / KEYS / LEDGER)
     if verify:
         return _verify(sys.stdin.buffer.read(), number, public=rights.public_key(ledger))
-    with _register(data_dir) as (register, settings):
+    with opened_register(data_dir) as (register, settings):
         act = register.acts().by_id.get(number)
         if act is None:
             screen.complain("no act has this number")
@@ -101,7 +101,8 @@ def _keys(data_dir: Path, finess: str, patient: Path, source: str) -> frozenset[
 
 
 @contextmanager
-def _register(data_dir: Path) -> Iterator[tuple[Register, Settings]]:
+def opened_register(data_dir: Path) -> Iterator[tuple[Register, Settings]]:
+    """Open the register of an installation with its settings, and close it. Raises Misconfigured, Unavailable."""
     settings = load_settings(data_dir, os.environ)
     kafka = kafka_connection(settings) if settings.broker == "kafka" else None
     with closing(open_register(data_dir, kafka=kafka)) as register:

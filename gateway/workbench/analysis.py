@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ from transformers.snds.view import Row, StayOutcome
 
 FACT = "Basic"
 SHOWN = 240
+INDEX = re.compile(r"\[[0-9]+\]")
 ELEMENT = re.compile(r"[A-Z][A-Za-z]+(?:\.[a-z][A-Za-z]*)+")
 
 
@@ -57,6 +59,7 @@ class Leaving:
     after: str
     fate: str
     rule: str
+    columns: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -187,7 +190,28 @@ def _leaving(content: bytes, seen: Look) -> Iterator[Leaving]:
         relative = path.partition(".resource.")[2] or path.partition(".")[2]
         value = _value(left, f"x.{relative}") if left is not None and action != "drop" else None
         fate = "dropped" if action == "drop" else "kept" if value is not None and value == before else "changed"
-        yield Leaving(entry, path, _shown(before), "" if fate == "dropped" else _shown(value), fate, rule)
+        kind = str(_value(root, path.partition(".resource.")[0] + ".resource.resourceType") or root.get("resourceType"))
+        fed = " ".join(columns_fed(f"{kind}.{INDEX.sub('', relative)}"))
+        yield Leaving(entry, path, _shown(before), "" if fate == "dropped" else _shown(value), fate, rule, fed)
+
+
+@cache
+def columns_fed(element: str) -> tuple[str, ...]:
+    """Return the columns that come from an element (`Encounter.period`), or from what is beneath or above it."""
+    return tuple(
+        name
+        for name, paths in _sources()
+        if any(one == element or one.startswith(f"{element}.") or element.startswith(f"{one}.") for one in paths)
+    )
+
+
+@cache
+def _sources() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the FHIR elements that each column names."""
+    return tuple(
+        (f"{table}.{column}", tuple(ELEMENT.findall(meaning.elements)))
+        for (table, column), meaning in meanings().items()
+    )
 
 
 def _after(bundles: Sequence[DeidentifiedBundle]) -> Iterator[tuple[int, Any]]:

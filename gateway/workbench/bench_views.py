@@ -98,7 +98,8 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
                 f"data-testid=count-{fate}"
             )
         wanted = ui.input(say("filter", language)).props("dense clearable")
-    names = (("path", "path"), ("before", "before"), ("after", "after"), ("fate", "what"), ("rule", "why"))
+    names = (("path", "path"), ("before", "before"), ("after", "after"), ("fate", "what"), ("rule", "why"),
+             ("columns", "columns"))  # fmt: skip
     columns = [
         {"name": name, "label": say(key, language), "field": name, "align": "left", "sortable": True}
         for name, key in names
@@ -112,6 +113,7 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
             "rule": one.rule,
             "fate": one.fate,
             "told": say(one.fate, language),
+            "columns": one.columns,
         }
         for number, one in enumerate(analysis.leaving)
     ]

@@ -9,13 +9,14 @@ from fhir_profiles.errors import PipelineError
 from fhir_profiles.issues import Language
 from gateway.cli.acts import record
 from gateway.cli.dead_letters import opened_state
+from gateway.cli.rights import opened_register
 from gateway.table_rules import table_rules
 from gateway.workbench.desk import Desk
 from gateway.workbench.frame import frame
 from gateway.workbench.grids import grid
 from gateway.workbench.words import say
 from streaming import dead_letter
-from streaming.accounts import Status, status
+from streaming.accounts import Status, by_hospital, status
 from streaming.replay import replay
 
 SHOWN = 500
@@ -46,8 +47,10 @@ def flow_page(request: Request, desk: Desk) -> None:
 
         refresh()
         ui.timer(EVERY_S, refresh)
+        _hospitals(desk, language)
         letters = ui.column().classes("w-full")
         _letters(desk, letters, language)
+        _acts(desk, language)
 
 
 def closes(now: Status) -> bool:
@@ -62,6 +65,27 @@ def _accounts(now: Status, language: Language) -> None:
     rows += [(f"stays: {name}", getattr(stays, name)) for name in ("open", "written", "quarantined", "suppressed")]
     heads = (("account", say("account", language)), ("number", say("number", language)))
     grid(heads, rows, language=language, page=0)
+
+
+def _hospitals(desk: Desk, language: Language) -> None:
+    heads = (("hospital", say("hospital", language)), *((name, name) for name in NAMES[:4]))
+    rows = (
+        (one.finess, one.received, one.published, one.refused, one.suppressed) for one in by_hospital(desk.data_dir)
+    )
+    grid(heads, rows, title=say("hospital", language), language=language)
+
+
+def _acts(desk: Desk, language: Language) -> None:
+    """Rights acts by number: neither a person nor a key of one is shown."""
+    try:
+        with opened_register(desk.data_dir) as (register, _):
+            acts = sorted(register.acts().by_id.values(), key=lambda act: act.begun)
+    except PipelineError:
+        acts = []
+    heads = (("id", "Id"), ("kind", say("kind", language)), ("hospital", say("hospital", language)),
+             ("begun", say("begun", language)), ("ended", say("ended", language)))  # fmt: skip
+    rows = [(one.id, one.kind, one.finess, one.begun, one.ended) for one in acts]
+    grid(heads, rows, title=say("receipts", language), language=language)
 
 
 def _letters(desk: Desk, place: ui.column, language: Language) -> None:

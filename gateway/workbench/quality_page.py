@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import Request
 from nicegui import run, ui
 
 from fhir_profiles.errors import PipelineError
 from fhir_profiles.issues import Language
+from gateway.cli.dead_letters import opened_state
 from gateway.cli.quality import as_csv
 from gateway.cli.quality_html import html
 from gateway.contracts import now_utc
@@ -17,7 +20,10 @@ from gateway.workbench.sessions import Session
 from gateway.workbench.words import say
 from streaming.aggregates import Share
 from streaming.quality import Report, measure
+from streaming.quarantine import quarantined
 from transformers.snds.quarantine import REASONS
+
+MOST_SHOWN = 1000
 
 
 def quality_page(request: Request, desk: Desk) -> None:
@@ -40,6 +46,8 @@ def quality_page(request: Request, desk: Desk) -> None:
                 ui.label(say("nothing-published", session.language))
             else:
                 _draw(report, hospital, session)
+                if "operate" in session.scopes:
+                    _browser(desk.data_dir, hospital, session.language)
 
     ui.timer(0.05, measured, once=True)
 
@@ -74,6 +82,19 @@ def _draw(report: Report, hospital: str | None, session: Session) -> None:
          for line in report.lines),
         title=say("checks", language), language=language, searched=True,
     )  # fmt: skip
+
+
+def _browser(data_dir: Path, hospital: str | None, language: Language) -> None:
+    """Where each stay in quarantine came from: the sender finds it by its own receipt; no key of a person is shown."""
+    try:
+        with opened_state(data_dir) as state:
+            found = quarantined(state.connection, finess=hospital, most=MOST_SHOWN)
+    except PipelineError:
+        return
+    heads = (("hospital", say("hospital", language)), ("reason", say("reason", language)),
+             ("event", say("event", language)), ("entry", say("entry", language)))  # fmt: skip
+    rows = ((one.finess, one.reason, one.event_id, one.entry) for one in found)
+    grid(heads, rows, title=say("quarantine", language), language=language, searched=True)
 
 
 def _months(report: Report, language: Language) -> None:
