@@ -46,6 +46,7 @@ class PostgresSink:
         self._views = views
         self._made: set[str] = set()
         with engine.transaction():
+            self._run("SELECT pg_advisory_xact_lock(%s, 0)", MAKING)  # another writer may be opening the same
             self._run(
                 sql.SQL("CREATE TABLE IF NOT EXISTS {} (owner BIGINT PRIMARY KEY)").format(sql.Identifier(rows, HIDDEN))
             )
