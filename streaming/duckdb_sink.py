@@ -126,10 +126,13 @@ class DuckDbSink:
                 counted += self.query(statement, [list(owners)])[0][0]
         return counted
 
+    def hidden(self) -> frozenset[int]:
+        """Return the owners whose rows are kept from readers."""
+        return frozenset(owner for (owner,) in self.query("SELECT owner FROM marks.hidden"))
+
     def hide(self, owners: Collection[int]) -> None:
         """Keep the rows of these owners, and of no other, from readers."""
-        hidden = {owner for (owner,) in self.query("SELECT owner FROM marks.hidden")}
-        if hidden == set(owners):
+        if self.hidden() == set(owners):
             return
         self._connection.execute("BEGIN")
         self._connection.execute("DELETE FROM marks.hidden")

@@ -124,16 +124,18 @@ def speaks_of(act: Act, *, register: Register, contracts: Contracts) -> Callable
 
 def hidden_owners(connection: Database, acts: Acts, contracts: Contracts) -> frozenset[int]:
     """Return the owners of rows that stay in the store and are not for readers: limitation, public mission."""
-    found: set[int] = set()
-    for act in acts.by_id.values():
-        if act.ended is not None:
-            continue
-        for (finess,) in connection.execute(HOSPITALS).fetchall():
-            contract = contracts(finess)
-            if act.reaches(finess) and contract is not None and not act.suppresses(contract.legal_basis):
-                for person in _people(connection, act, finess):
-                    found |= person.owners
-    return frozenset(found)
+    alive = [act for act in acts.by_id.values() if act.ended is None and act.kind != "erasure"]
+    if not alive:
+        return frozenset()
+    agreed = [(finess, contracts(finess)) for (finess,) in connection.execute(HOSPITALS).fetchall()]
+    return frozenset(
+        owner
+        for act in alive
+        for finess, contract in agreed
+        if contract is not None and act.reaches(finess) and not act.suppresses(contract.legal_basis)
+        for person in _people(connection, act, finess)
+        for owner in person.owners
+    )
 
 
 def _people(connection: Database, act: Act, finess: str) -> list[Person]:

@@ -90,12 +90,16 @@ class PostgresSink:
                 counted += int(row[0]) if row else 0
         return counted
 
+    def hidden(self) -> frozenset[int]:
+        """Return the owners whose rows are kept from readers."""
+        table = sql.Identifier(self._rows, HIDDEN)
+        return frozenset(owner for (owner,) in self._run(sql.SQL("SELECT owner FROM {}").format(table)).fetchall())
+
     def hide(self, owners: Collection[int]) -> None:
         """Keep the rows of these owners, and of no other, from readers."""
         hidden = sql.Identifier(self._rows, HIDDEN)
         with self._engine.transaction():
-            known = {owner for (owner,) in self._run(sql.SQL("SELECT owner FROM {}").format(hidden)).fetchall()}
-            if known != set(owners):
+            if self.hidden() != set(owners):
                 self._run(sql.SQL("DELETE FROM {}").format(hidden))
                 self._run(sql.SQL("INSERT INTO {} SELECT unnest(%s::bigint[])").format(hidden), sorted(owners))
 

@@ -68,6 +68,7 @@ def rebuild(data_dir: Path, *, rules: Rules) -> Rebuilt:
         try:
             with _marked(store.state):
                 _write_everybody(_Fresh(store.state, fresh), rules)
+                fresh.hide(store.sink.hidden())
                 fresh.mark_all()
                 after = digest(fresh)
                 fresh.close()
@@ -100,6 +101,7 @@ def rebuild_postgres(where: PostgresConnection, *, rules: Rules) -> Rebuilt:
         fresh = PostgresSink(engine, rows="rows_rebuilding", views="snds_rebuilding")
         with _marked(store.state):
             _write_everybody(_InOne(store.state, fresh, engine), rules)
+            fresh.hide(store.sink.hidden())
             after = digest(fresh)
             with engine.transaction():
                 _swap_schemas(engine)
@@ -122,6 +124,7 @@ def move_to_postgres(data_dir: Path, where: PostgresConnection, *, rules: Rules)
                 _copy_state(source.state, store.engine)
             with _marked(store.state):
                 _write_everybody(_InOne(store.state, store.sink, store.engine), rules)
+                store.sink.hide(source.sink.hidden())
             return Rebuilt(before, digest(store.sink))
         finally:
             store.close()

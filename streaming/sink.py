@@ -53,6 +53,10 @@ class Sink(Protocol):
         """Return how many rows these owners have in these tables."""
         ...
 
+    def hidden(self) -> frozenset[int]:
+        """Return the owners whose rows are kept from readers."""
+        ...
+
     def hide(self, owners: Collection[int]) -> None:
         """Keep the rows of these owners, and of no other, from readers."""
         ...

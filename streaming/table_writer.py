@@ -242,6 +242,8 @@ class TableWriter:
             if full and time.monotonic() < self._write_at:
                 return True
         wrote = self._rounds.write()
+        if wrote and self._enforced is not None and self._enforced.by_id:
+            self._hide(self._enforced)
         if self._rounds.blocked or not self._state.is_dirty():
             self._end_window()
         if publish:
@@ -296,9 +298,12 @@ class TableWriter:
             self._store.purge()
             self._at("purged")
             finish(state, current)
-        acts = self._register.acts()
-        self._store.sink.hide(hidden_owners(state.connection, acts, contracts))
-        self._enforced = acts
+        self._enforced = acts = self._register.acts()
+        self._hide(acts)
+
+    def _hide(self, acts: Acts) -> None:
+        """Keep from readers what an act allows to be stored and not to be read; persons may have new owners."""
+        self._store.sink.hide(hidden_owners(self._state.connection, acts, self._rules.contracts))
 
     def _watch(self, record: Record) -> None:
         """Say once when what is read now waited for longer than half of what the log keeps, and when it is over."""

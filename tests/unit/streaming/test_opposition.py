@@ -17,6 +17,7 @@ from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog, erase
 from streaming.erasure import effect
 from streaming.event import Event
 from streaming.opposition import PLATFORM, Act, keys_of, keys_of_act
+from streaming.rebuild import rebuild
 from streaming.register import EmbeddedRegister
 from streaming.state import State
 from streaming.store import EmbeddedStore
@@ -241,6 +242,22 @@ async def test_under_a_public_mission_rows_stay_in_the_store_and_leave_the_lake(
 
     assert (hidden, stored) == ([f"{MARK}1"], (2,))
     assert codes(tmp_path) == [f"{MARK}1", f"{MARK}2"]
+
+
+async def test_hidden_rows_stay_hidden_after_a_rebuild_and_when_persons_turn_out_to_be_one(tmp_path: Path) -> None:
+    def contracts(finess: str) -> Contract:
+        return Contract(finess=finess, legal_basis="public-mission")
+
+    await publish(tmp_path, person(1), person(2), person(3))
+    apply(tmp_path, OBJECTED, contracts=contracts)
+
+    rebuild(tmp_path, rules=rules(contracts=contracts))
+    rebuilt = codes(tmp_path)
+    await publish(tmp_path, event(patient("pat-3", "rest-3", "rest-2"), at=9))
+    apply(tmp_path, contracts=contracts)
+
+    assert rebuilt == [f"{MARK}1", f"{MARK}3"]
+    assert codes(tmp_path) == [f"{MARK}1"]
 
 
 async def test_an_erasure_removes_under_a_public_mission_too(tmp_path: Path) -> None:
