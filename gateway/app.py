@@ -26,7 +26,7 @@ from gateway.body import Gone
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer, language_of, refusal
 from gateway.probes import live, metadata, metrics, ready
-from gateway.replies import announces_body, chunks_of, linger_bytes, reply
+from gateway.replies import announces_body, chunks_of, discard_of, linger_bytes, reply
 from gateway.routes import BASE, ROUTES, Route, allowed_methods, parameters_of
 from gateway.token_endpoint import smart_configuration, token
 from gateway.worker import Worker
@@ -194,7 +194,7 @@ class _Reply(Response):
         await reply(
             self._answer,
             request_id=self._exchange.id,
-            unread=self._exchange.chunks if self._unread else None,
+            unread=discard_of(self._scope) if self._unread else None,
             most=linger_bytes(self._scope, known=self._exchange.caller is not None),
             send=send,
         )

@@ -7,6 +7,7 @@ Promise: P20.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
 import httptools
@@ -19,6 +20,7 @@ from gateway.outcomes import refusal
 HEADERS_WITHIN_S = 10.0
 HEADER_BYTES = 64 * 1024
 CONNECTIONS = 1000
+CONNECTION = "connection"
 FRAMING = (b"content-length", b"transfer-encoding")
 
 
@@ -31,6 +33,29 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_headers = True
         self._header_bytes = 0
         self._replaying = False
+        self._rest: asyncio.Event | None = None
+        self._rest_bytes = 0
+
+    def discard_rest(self, most: int) -> asyncio.Event:
+        """Throw the rest of the body away as it comes, without waking anybody.
+
+        The event says that it has ended, or that more than `most` bytes of it came.
+        """
+        self._rest, self._rest_bytes = asyncio.Event(), most
+        if not self.cycle.more_body or self.transport.is_closing():
+            self._rest.set()
+        else:
+            self.flow.resume_reading()
+        return self._rest
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a part of the body over, or throw it away."""
+        if self._rest is None:
+            super().on_body(body)
+            return
+        self._rest_bytes -= len(body)
+        if self._rest_bytes < 0:
+            self._rest.set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers."""
@@ -43,6 +68,8 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._headers_came()
+        if self._rest is not None:
+            self._rest.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,12 +119,16 @@ class BoundedHttp(HttpToolsProtocol):
         """End the body, unless an `Upgrade` made the parser stop before it."""
         if not self.parser.should_upgrade():
             super().on_message_complete()
+            if self._rest is not None:
+                self._rest.set()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request."""
         if self._replaying:
             return
         super().on_message_begin()
+        self._rest = None
+        self.scope["state"][CONNECTION] = weakref.ref(self)  # a cycle would keep every closed connection for seconds
         if not self._in_headers:
             self._header_bytes = 0
             self._wait_for_headers()

@@ -7,13 +7,15 @@ would make the kernel reset the connection, and the caller would never see the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.body import Gone
 from gateway.outcomes import Answer
+from gateway.protocol import CONNECTION, BoundedHttp
 
+Discard = Callable[[int], asyncio.Event]
 REQUEST_ID = "X-Request-Id"
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 LINGER_S = 2.0
@@ -33,8 +35,8 @@ async def chunks_of(receive: Receive) -> AsyncIterator[bytes]:
             return
 
 
-async def reply(answer: Answer, *, request_id: str, unread: AsyncIterator[bytes] | None, most: int, send: Send) -> None:
-    """Send an answer; `unread` is the rest of a body that nobody will read, `most` of it."""
+async def reply(answer: Answer, *, request_id: str, unread: Discard | None, most: int, send: Send) -> None:
+    """Send an answer; `unread` throws away the rest of a body that nobody will read, `most` of it."""
     headers = {**EVERY_ANSWER, **answer.headers, REQUEST_ID: request_id, "Content-Length": str(len(answer.body))}
     if unread is not None:
         headers["Connection"] = "close"
@@ -43,19 +45,29 @@ async def reply(answer: Answer, *, request_id: str, unread: AsyncIterator[bytes]
     await send({"type": "http.response.body", "body": answer.body, "more_body": unread is not None})
     if unread is not None:
         if most:
-            await _drain(unread, most)
+            await _drained(unread(most))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _drain(unread: AsyncIterator[bytes], most: int) -> None:
+async def _drained(ended: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(LINGER_S):
-            async for chunk in unread:
-                most -= len(chunk)
-                if most < 0:
-                    return
-    except (TimeoutError, Gone):
+            await ended.wait()
+    except TimeoutError:
         return
+
+
+def discard_of(scope: Scope) -> Discard:
+    """Return what throws the rest of a request's body away: its connection, while there is one."""
+    connection: BoundedHttp | None = scope["state"][CONNECTION]()
+    return connection.discard_rest if connection is not None else _nothing_left
+
+
+def _nothing_left(most: int) -> asyncio.Event:
+    del most
+    ended = asyncio.Event()
+    ended.set()
+    return ended
 
 
 def announces_body(scope: Scope) -> bool:

@@ -83,7 +83,7 @@ class Settings:
     ] = 10.0
     max_requests: Annotated[
         int, Setting(integer(1, 10_000), "Requests at work in one process; more are answered 503.")
-    ] = 64
+    ] = 32
     max_bytes_in_flight: Annotated[
         int, Setting(integer(MIB, 4096 * MIB), "Bytes of the bodies at work in one process; more are answered 503.")
     ] = 64 * MIB
