@@ -186,19 +186,32 @@ def executed(command: list[str]) -> Callable[[], int]:
     return start
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a listening socket that the workers share. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def listening(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Return a listening socket for each worker, all on one port: the kernel deals connections out evenly.
+
+    One shared socket would not do: whoever wakes first takes every connection that waits. The supervisor keeps the
+    sockets open, so that connections outlive the crash of a worker. Raises OSError when the port is taken.
+    """
+    with _bound(host, port, shared=False) as alone:  # sharing a port with a stranger is not what sharing is for
+        port = alone.getsockname()[1]
+    listeners = [_bound(host, port, shared=True) for _ in range(workers)]
+    for one in listeners:
+        one.listen(2048)
+        one.setblocking(False)  # noqa: FBT003 — the library's own
+    return listeners
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
-        listener.bind((host, port))
-        listener.listen(2048)
+        bound.bind((host, port))
     except OSError:
-        listener.close()
+        bound.close()
         raise
-    listener.setblocking(False)  # noqa: FBT003 — the library's own
-    return listener
+    return bound
 
 
 def checked_apart(check: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,10 +50,12 @@ def _supervised(settings: Settings) -> int:
     supervised.forbid_core_dumps()
     supervised.allow_many_sockets()
     try:
-        listener = server.listening(settings.host, settings.port)
+        listeners = server.listening(settings.host, settings.port, settings.workers)
     except OSError as failure:
         raise Misconfigured("port-taken", f"port {settings.port}: {failure.strerror}") from None
-    with listener:
+    with ExitStack() as opened:
+        for listener in listeners:
+            opened.enter_context(listener)
         loaded = house.load(settings)
         if settings.broker == "kafka":
             server.checked_apart(lambda: _check_topics(settings))
@@ -61,12 +63,12 @@ def _supervised(settings: Settings) -> int:
         audit_check.begin(settings.data_dir, audit.audit_digest(ledger), days=settings.audit_retention_days)
         children = [
             server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listener, f"worker-{n}")))
-            for n in range(1, settings.workers + 1)
+            for n, listener in enumerate(listeners, 1)
         ]
         if settings.broker == "embedded":
             command = [sys.executable, "-m", MODULE, "tables", "run", "--data-dir", str(settings.data_dir)]
             children.insert(0, server.Child("table-writer", server.executed(command), vital=False))
-        logs.logger().info("listening", host=settings.host, port=listener.getsockname()[1])
+        logs.logger().info("listening", host=settings.host, port=listeners[0].getsockname()[1])
         server.settle_memory()
         return server.Supervisor(children).run()
 

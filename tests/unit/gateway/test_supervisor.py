@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fhir_profiles.errors import Misconfigured, Unavailable
-from gateway.server import checked_apart
+from gateway.server import checked_apart, listening
 
 SCRIPT = """
 import os, signal, sys, time
@@ -119,3 +119,14 @@ def test_a_server_that_is_away_is_no_reason_not_to_start(capfd: pytest.CaptureFi
     checked_apart(lambda: None)
 
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_each_worker_has_a_socket_of_its_own_on_one_port_that_nobody_else_may_share() -> None:
+    listeners = listening("127.0.0.1", 0, 3)
+    try:
+        [port] = {one.getsockname()[1] for one in listeners}
+        with pytest.raises(OSError, match="in use"):
+            listening("127.0.0.1", port, 1)
+    finally:
+        for one in listeners:
+            one.close()
