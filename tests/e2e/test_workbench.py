@@ -110,7 +110,7 @@ def test_a_click_on_an_issue_puts_the_cursor_on_its_line(browser: Browser) -> No
 def test_the_three_views_tell_of_one_document(browser: Browser) -> None:
     start(browser, "valid")
     browser.tab("Pseudonymisation")
-    dropped = browser.text("[data-testid=count-dropped]")
+    dropped = browser.wait(lambda: browser.text("[data-testid=count-dropped]"))
     gone = browser.one(".wb-gone").value_of_css_property("text-decoration-line")
     browser.tab("Tables")
     tables = [one.text for one in browser.wait(lambda: [one for one in browser.all(".q-tab") if "T_MCO" in one.text])]
