@@ -12,7 +12,10 @@ from types import TracebackType
 import orjson
 import structlog
 
-QUIET = ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "kafka", "fastapi", "concurrent.futures")
+QUIET = (
+    "uvicorn", "uvicorn.error", "uvicorn.access", "asyncio", "kafka", "fastapi", "concurrent.futures", "nicegui",
+    "engineio.server", "socketio.server",
+)  # fmt: skip
 
 
 def configure(level: str, *, process: str) -> None:

@@ -16,7 +16,7 @@ from nicegui import app as pages
 from nicegui import ui
 from starlette.formparsers import MultiPartParser
 
-from gateway import house
+from gateway import house, logs
 from gateway.access import Access
 from gateway.settings import load_settings
 from gateway.workbench.bench_page import bench_page
@@ -41,10 +41,22 @@ PAGES: tuple[tuple[str, Callable[[Request, Desk], None]], ...] = (
 )
 
 
+def keep_quiet(level: str) -> None:
+    """Tell what goes wrong in a page by its kind and place: the text of an exception may quote what was dropped."""
+    logs.configure(level, process="workbench")
+    pages.on_exception(_told)
+
+
+def _told(error: Exception) -> None:
+    logs.logger().error("fault", kind=type(error).__name__, place=logs.place_of(error.__traceback__))
+
+
 def make_app(data_dir: Path) -> FastAPI:
     """Return the application. Raises Misconfigured."""
     MultiPartParser.spool_max_size = SPOOL_BYTES  # what is dropped stays in memory, never in a temporary file
-    loaded = house.load(load_settings(data_dir, os.environ))
+    settings = load_settings(data_dir, os.environ)
+    keep_quiet(settings.log_level)
+    loaded = house.load(settings)
     sessions = Sessions(Access(data_dir))
     desk = Desk(data_dir, loaded.yardstick, sessions)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -66,5 +78,5 @@ def _add(path: str, draw: Callable[[Request, Desk], None], desk: Desk) -> None:
 
 def run(data_dir: Path, *, host: str, port: int) -> int:
     """Serve until SIGTERM or Ctrl-C."""
-    uvicorn.run(make_app(data_dir), host=host, port=port, access_log=False, log_level="warning", server_header=False)
+    uvicorn.run(make_app(data_dir), host=host, port=port, access_log=False, log_config=None, server_header=False)
     return 0
