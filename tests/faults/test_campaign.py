@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_the_embedded_form_loses_and_doubles_nothing_under_kills(tmp_path: Path) -> None:
     line = run("embedded", seed=1, seconds=12, stays=25, folder=tmp_path)
 
-    assert faultless(line) == []
+    assert faultless(line) == [], line
     assert set(line["faults"]) == {"kill-gateway-worker", "kill-writer"}
 
 
@@ -25,5 +25,5 @@ def test_the_server_form_loses_and_doubles_nothing_under_kills_and_pauses(tmp_pa
 
     line = run("server", seed=1, seconds=40, stays=25, folder=tmp_path)
 
-    assert faultless(line) == []
+    assert faultless(line) == [], line
     assert len(line["faults"]) >= 3

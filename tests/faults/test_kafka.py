@@ -59,6 +59,7 @@ def counts(published: int) -> Counts:
 
 
 async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread or the broker does in its own time: it answers an act before it shows it."""
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - the condition is in another thread's hands
             await asyncio.sleep(0.02)
@@ -188,6 +189,10 @@ async def test_start_refuses_a_topic_that_cannot_keep_the_promises(
 ) -> None:
     client = admin(kafka)
     client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, BUNDLE, {setting: value})])
+    asked = ConfigResource(ConfigResourceType.TOPIC, BUNDLE)
+    await until(
+        lambda: client.describe_configs([asked], config_filter="all")["topic"][BUNDLE][setting]["value"] == value
+    )
     client.close()
 
     with pytest.raises(Misconfigured, match=f"{BUNDLE}: {setting}") as refused:
@@ -199,9 +204,11 @@ async def test_start_refuses_a_topic_that_cannot_keep_the_promises(
 async def test_start_refuses_topics_that_do_not_exist_or_have_other_partitions(kafka: KafkaConnection) -> None:
     client = admin(kafka)
     client.delete_topics([DEAD_LETTER])
+    await until(lambda: DEAD_LETTER not in client.list_topics())
     with pytest.raises(Misconfigured) as missing:
         check_topics(kafka)
     client.create_partitions({BUNDLE: 13})
+    await until(lambda: len(client.describe_topics([BUNDLE])[0]["partitions"]) == 13)
     with pytest.raises(Misconfigured) as refused:
         check_topics(kafka)
     client.close()
