@@ -23,8 +23,9 @@ from gateway.supervised import be_tied_to_parent, mark_dead
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP)
 ENDS_WITHIN_S = 14.0
 RESTARTS = 5
-RESTARTS_WITHIN_S = 60.0
+STEADY_S = 10.0  # a child that lived this long was up: its end is an accident, not a start that cannot succeed
 PAUSE_S = 0.2
+GIVEN_UP_S = 60.0
 LONGEST_PAUSE_S = 5.0
 FAILED = 1
 CONFIGURATION = 78
@@ -39,6 +40,7 @@ class Child:
     vital: bool = True
     pid: int = 0
     starts: list[float] = field(default_factory=list)
+    quick_ends: int = 0
     again_at: float = 0.0
 
 
@@ -120,18 +122,19 @@ class Supervisor:
                 self._code = self._code or FAILED
             return
         now = self._clock()
-        child.starts = [at for at in child.starts if now - at < RESTARTS_WITHIN_S]
-        logs.logger().error("child-ended", child=child.name, code=code, starts=len(child.starts))
+        child.quick_ends = child.quick_ends + 1 if now - child.starts[-1] < STEADY_S else 1
+        logs.logger().error("child-ended", child=child.name, code=code, quick_ends=child.quick_ends)
+        pause = min(LONGEST_PAUSE_S, PAUSE_S * 2**child.quick_ends)
         if code == CONFIGURATION and child.vital:
             self._code = CONFIGURATION
             self._stop()
-        elif len(child.starts) <= RESTARTS:
-            child.again_at = now + min(LONGEST_PAUSE_S, PAUSE_S * 2 ** len(child.starts))
-        elif child.vital:
+        elif child.vital and child.quick_ends > RESTARTS:
             self._code = FAILED
             self._stop()
+        elif code > 0 and child.quick_ends > RESTARTS:  # it ends by itself, again and again: a person has to look
+            child.again_at = now + GIVEN_UP_S
         else:
-            child.again_at = now + RESTARTS_WITHIN_S
+            child.again_at = now + pause
 
     def _start(self, child: Child) -> None:
         child.pid = child.start()

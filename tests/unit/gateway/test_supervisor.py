@@ -63,6 +63,22 @@ def test_a_child_that_always_crashes_ends_everything_after_some_restarts() -> No
     )
 
 
+def test_a_child_that_lived_a_while_before_each_end_is_always_started_again() -> None:
+    said = run(
+        '(setattr(server, "STEADY_S", 0.0), [server.Child("a", server.forked(lambda: 3)),'
+        ' server.Child("b", server.forked(later))])[1]'
+    )
+
+    assert int(said.split()[1].strip("[,")) > 6
+
+
+def test_a_table_writer_that_is_killed_again_and_again_is_always_started_again() -> None:
+    killed = "server.forked(lambda: os.kill(os.getpid(), signal.SIGKILL))"
+    said = run(f'[server.Child("a", {killed}, vital=False), server.Child("b", server.forked(later))]')
+
+    assert int(said.split()[1].strip("[,")) > 6
+
+
 def test_a_child_that_is_not_vital_does_not() -> None:
     said = run('[server.Child("a", server.forked(lambda: 3), vital=False), server.Child("b", server.forked(later))]')
 
