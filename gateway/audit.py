@@ -131,7 +131,11 @@ class AuditLog:
         """Append a group and fsync. What fails leaves the file as it was: no half line, no gap in the chain."""
         now = self._clock()
         if f"{now:%Y-%m-%d}" != self._day or self._size > ROLL_AFTER_BYTES:
+            self._append(now, [{"action": "rolled"}])
             self._roll()
+        self._append(now, entries)
+
+    def _append(self, now: datetime, entries: list[dict[str, Any]]) -> None:
         previous, number, lines = self._previous, self._number, []
         for entry in entries:
             stamped = {"n": number, "at": _instant(now), **entry}
@@ -150,35 +154,35 @@ class AuditLog:
 
     def _roll(self) -> None:
         """Go on in a new file whose first line names the mac that the old one ended with."""
-        self._write_last()
         file, head = self._file, self._head
         self._open(previous=self._previous)
         os.close(file)
         os.close(head)
 
-    def _write_last(self) -> None:
-        line, self._previous = chained(
-            self._digest, self._previous, {"n": self._number, "at": _instant(self._clock()), "action": "rolled"}
-        )
-        self._number += 1
-        _write_all(self._file, line)
-        os.fdatasync(self._file)
-        os.pwrite(self._head, head_of(self._digest, self._number, self._previous), 0)
-
     def _open(self, *, previous: bytes | None) -> None:
+        """Begin a file; when that fails the one before stays in use, and nothing of the new one is left."""
         now = self._clock()
         name = f"{now:%Y%m%dT%H%M%S}-{self._process}-{secrets.token_hex(4)}"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._file = os.open(self._folder / f"{name}{SUFFIX}", flags, 0o600)
-        self._head = os.open(self._folder / f"{name}{HEAD}", flags & ~os.O_APPEND, 0o600)
-        self._day = f"{now:%Y-%m-%d}"
+        lines, heads = self._folder / f"{name}{SUFFIX}", self._folder / f"{name}{HEAD}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         begin = {"n": 0, "at": _instant(now), "action": "opened", "process": self._process, "version": VERSION}
-        line, self._previous = chained(self._digest, START, begin | ({"after": previous.hex()} if previous else {}))
-        _write_all(self._file, line)
-        os.fsync(self._file)
-        _sync_folder(self._folder)
-        self._number, self._size = 1, len(line)
-        os.pwrite(self._head, head_of(self._digest, 1, self._previous), 0)
+        line, mac = chained(self._digest, START, begin | ({"after": previous.hex()} if previous else {}))
+        opened: list[int] = []
+        try:
+            opened.append(os.open(lines, flags | os.O_APPEND, 0o600))
+            opened.append(os.open(heads, flags, 0o600))
+            _write_all(opened[0], line)
+            os.fsync(opened[0])
+            os.pwrite(opened[1], head_of(self._digest, 1, mac), 0)
+            _sync_folder(self._folder)
+        except OSError:
+            for descriptor, path in zip(opened, (lines, heads), strict=False):
+                os.close(descriptor)
+                path.unlink()
+            raise
+        self._file, self._head = opened
+        self._day = f"{now:%Y-%m-%d}"
+        self._previous, self._number, self._size = mac, 1, len(line)
 
 
 def _write_all(file: int, content: bytes) -> None:

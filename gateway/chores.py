@@ -1,4 +1,4 @@
-"""What a worker does beside answering: changed contracts, cyclic garbage, unknown callers, old audit files.
+"""What a worker does beside answering: changed contracts, cyclic garbage, unknown callers, the audit.
 
 A chore that fails is told by its place and tried again: the others, and the requests, never wait for it.
 """
@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from fhir_profiles.errors import Unavailable
 from gateway import audit_check, logs
 from gateway.worker import Worker
 
@@ -33,6 +35,13 @@ async def write_unknown_callers(worker: Worker) -> None:
     await worker.audit.keep_unauthenticated()
 
 
+async def mend_audit(worker: Worker) -> None:
+    """Try again what could not be written: a worker that is not ready gets no request that would show it."""
+    if not worker.audit.healthy:
+        with suppress(Unavailable):  # still not writable: readiness goes on saying so
+            await worker.audit.keep({"action": "writable-again"})
+
+
 async def sweep_audit(worker: Worker) -> None:
     """Remove audit files beyond their retention, and say so in the trail."""
     days = worker.settings.audit_retention_days
@@ -46,6 +55,7 @@ async def sweep_audit(worker: Worker) -> None:
 
 CHORES: tuple[tuple[int, Chore], ...] = (
     (1, read_contracts),
+    (1, mend_audit),
     (5, collect),
     (60, write_unknown_callers),
     (3600, sweep_audit),

@@ -15,6 +15,7 @@ from fhir_profiles.errors import Poisoned
 from streaming.database import Database
 from streaming.event import Record, record_of
 
+FLOOD = "poison-flood"
 MAX_IN_A_ROW = 50
 WINDOW = 500
 MAX_SHARE = 0.2
@@ -60,6 +61,7 @@ class FloodGuard:
 
     in_a_row: int = 0
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    window: int = WINDOW
 
     def observe(self, poisoned: bool) -> None:  # noqa: FBT001
         """Take note of one more event."""
@@ -69,13 +71,18 @@ class FloodGuard:
     @property
     def flooded(self) -> bool:
         """Say whether the writer has to stop: 50 in a row, or a fifth of the last 500."""
-        full = len(self.recent) == WINDOW
-        return self.in_a_row >= MAX_IN_A_ROW or (full and sum(self.recent) > MAX_SHARE * WINDOW)
+        enough = len(self.recent) >= self.window
+        return self.in_a_row >= MAX_IN_A_ROW or (enough and sum(self.recent) > MAX_SHARE * len(self.recent))
 
     def check(self) -> None:
         """Raise when flooded."""
         if self.flooded:
-            raise Poisoned("poison-flood")
+            raise Poisoned(FLOOD)
+
+    def distrust(self) -> None:
+        """Begin after a flood with less patience, else each new start would bury as much again."""
+        self.in_a_row = MAX_IN_A_ROW - 1
+        self.window = MAX_IN_A_ROW
 
 
 def keep(connection: Database, letter: DeadLetter) -> None:

@@ -202,6 +202,9 @@ class TableWriter:
     def _start(self) -> None:
         """Check that this log continues the tables, finish what a crash interrupted, take a share of the partitions."""
         if self._positions is None:
+            if self._state.noted("stopped") == dead_letter.FLOOD:
+                self._flood.distrust()
+                self._failures.distrust()
             with self._state.transaction():
                 self._state.note("stopped", None)
                 self._state.note("late", None)

@@ -153,6 +153,32 @@ async def test_a_disk_that_takes_no_more_is_said_and_leaves_no_half_line(tmp_pat
     assert verify(tmp_path, digest) == []
 
 
+async def test_a_new_day_that_begins_on_a_full_disk_breaks_no_chain(tmp_path: Path, digest: Digest) -> None:
+    days = [datetime(2026, 1, 1, tzinfo=UTC)]
+    log = AuditLog(tmp_path, digest, "worker-1", clock=lambda: days[-1])
+    await log.keep({"request": "1"})
+    days.append(datetime(2026, 1, 2, tzinfo=UTC))
+    [file] = (tmp_path / "audit").glob("*.jsonl")
+    for kind, room in (
+        (resource.RLIMIT_FSIZE, file.stat().st_size + 50),  # the old file takes no more
+        (resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) - 1),  # no new one can be opened
+    ):
+        soft, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (room, hard))
+        try:
+            with pytest.raises(Unavailable):
+                await log.keep({"request": "2"})
+        finally:
+            resource.setrlimit(kind, (soft, hard))
+
+    await log.keep({"request": "3"})
+    await log.close()
+
+    chains = read_chains(tmp_path, digest)
+    assert [entry["request"] for chain in chains for entry in chain.entries if "request" in entry] == ["1", "3"]
+    assert verify(tmp_path, digest) == []
+
+
 async def test_a_line_that_cannot_be_written_is_told_to_who_waits_and_the_next_one_is(
     tmp_path: Path, digest: Digest
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from fhir_profiles.errors import Unavailable
 from gateway import house
 from gateway.audit import audit_digest
 from gateway.audit_check import read_chains, verify
-from gateway.chores import CHORES, sweep_audit, tried, write_unknown_callers
+from gateway.chores import CHORES, mend_audit, sweep_audit, tried, write_unknown_callers
 from gateway.settings import load_settings
 from gateway.worker import Worker, opened
 from tests.support.installation import Installation
@@ -49,6 +51,24 @@ async def test_one_that_fails_is_told_by_its_place_and_never_by_its_text(
     said = capsys.readouterr()
     assert "chore-failed" in said.out + said.err
     assert "zqchore" not in said.out + said.err
+
+
+async def test_an_audit_that_could_not_be_written_is_tried_again_without_any_request(data_dir: Path) -> None:
+    async with working(data_dir) as worker:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+        try:
+            with pytest.raises(Unavailable):
+                await worker.audit.keep({"request": "1"})
+            await mend_audit(worker)
+            lost = worker.health.missing()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+        await mend_audit(worker)
+
+        assert "audit" in lost
+        assert worker.audit.healthy
 
 
 async def test_old_audit_files_go_and_the_trail_still_verifies(data_dir: Path) -> None:

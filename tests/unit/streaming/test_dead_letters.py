@@ -71,6 +71,32 @@ def test_a_flood_of_poison_stops_the_writer_within_fifty(tmp_path: Path) -> None
     assert (accounts(tmp_path).dead_letters, accounts(tmp_path).stopped) == (50, "poison-flood")
 
 
+def test_a_writer_that_is_started_again_in_a_flood_stops_at_the_next_poison(tmp_path: Path) -> None:
+    log = log_of([*(raw_event(b"{") for _ in range(60)), *(event(*person(number)) for number in range(3))])
+    buried = []
+    for _ in range(3):
+        writer = TableWriter(tmp_path, consumer=log, rules=rules())
+        with pytest.raises(Poisoned, match="poison-flood"):
+            writer.run(threading.Event())
+        writer.close()
+        buried.append(accounts(tmp_path).dead_letters)
+
+    assert buried == [50, 51, 52]
+
+
+def test_after_a_flood_a_third_of_poison_stops_after_fifty_and_a_tenth_never() -> None:
+    third, tenth = FloodGuard(), FloodGuard()
+    stopped: dict[str, int] = {}
+    for name, guard, every in (("third", third, 3), ("tenth", tenth, 10)):
+        guard.distrust()
+        for number in range(1, 1000):
+            guard.observe(number % every == 0)
+            if guard.flooded:
+                stopped.setdefault(name, number)
+
+    assert stopped == {"third": 50}
+
+
 def test_a_fifth_of_the_last_five_hundred_is_a_flood() -> None:
     guard = FloodGuard()
     for number in range(500):
