@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from fhir_profiles.errors import Misconfigured
@@ -91,6 +92,18 @@ def test_what_changed_stays_marked_until_it_is_published_across_a_restart(tmp_pa
     again.close()
 
     assert (marked, left) == ({"T_MCO24A"}, frozenset())
+
+
+def test_a_writer_that_died_between_a_table_and_its_view_is_caught_up_at_start(tmp_path: Path) -> None:
+    DuckDbSink(tmp_path / "tables.duckdb").close()
+    with duckdb.connect(str(tmp_path / "tables.duckdb")) as left:
+        left.execute("DROP VIEW main.IR_BEN_R")
+
+    sink = DuckDbSink(tmp_path / "tables.duckdb")
+    sink.export("IR_BEN_R", tmp_path / "IR_BEN_R.parquet", about={})
+    sink.close()
+
+    assert (tmp_path / "IR_BEN_R.parquet").is_file()
 
 
 def test_one_process_writes_a_file_at_a_time(tmp_path: Path) -> None:
