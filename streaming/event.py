@@ -16,8 +16,10 @@ from transformers.deidentify.values import DeidentifiedBundle
 
 CE_TYPE = "fr.snds-gateway.bundle.v1"
 CONTENT_TYPE = "application/fhir+json"
-MAX_EVENT_BYTES = 10 * 1024 * 1024 - 64 * 1024
-"""No larger event is published: the intake answers 413 first (a topic takes 10 MiB with its framing)."""
+MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+"""What every topic must take (`max.message.bytes`): start refuses topics that take less (`topics.check_topics`)."""
+MAX_EVENT_BYTES = MAX_MESSAGE_BYTES - 64 * 1024
+"""The largest value of an event: the rest is for key, headers and framing. The intake answers 413 to a larger one."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -19,7 +19,7 @@ from kafka.errors import (
 )
 
 from fhir_profiles.errors import Misconfigured, Unavailable
-from streaming.event import MAX_EVENT_BYTES
+from streaming.event import MAX_MESSAGE_BYTES
 
 BUNDLE = "snds.bundle.v1"
 DEAD_LETTER = "snds.dead-letter.v1"
@@ -27,15 +27,17 @@ OPPOSITION = "snds.opposition.v1"
 COUNTS = "snds.counts.v1"
 
 DAY_MS = 86_400_000
-MAX_MESSAGE_BYTES = 10 * 1024 * 1024
-assert MAX_EVENT_BYTES < MAX_MESSAGE_BYTES
+# The broker's clock, not the gateway's: with the sender's, a gateway an hour ahead is refused (Kafka 4), and what one
+# a week behind wrote is old enough to be deleted at once.
+BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 KEPT_A_WEEK = {
+    **BROKER_CLOCK,
     "cleanup.policy": "delete",
     "retention.ms": str(7 * DAY_MS),
     "segment.ms": str(DAY_MS),
     "max.message.bytes": str(MAX_MESSAGE_BYTES),
 }
-COMPACTED = {"cleanup.policy": "compact"}
+COMPACTED = {**BROKER_CLOCK, "cleanup.policy": "compact"}
 DENIED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, GroupAuthorizationFailedError)
 
 
@@ -144,7 +146,9 @@ def check_topics(connection: KafkaConnection) -> None:
         raise away(error) from None
     finally:
         client.close()
-    replicas = {name: len(one["partitions"][0]["replica_nodes"]) for name, one in found.items()}
+    replicas = {
+        name: min(len(partition["replica_nodes"]) for partition in one["partitions"]) for name, one in found.items()
+    }
     for topic in TOPICS:
         for problem in _problems(topic, _values(settings, topic.name), replicas[topic.name]):
             raise Misconfigured("topic-settings", f"{topic.name}: {problem}")
@@ -152,8 +156,9 @@ def check_topics(connection: KafkaConnection) -> None:
 
 def _problems(topic: Topic, values: Mapping[str, str], replicas: int) -> Iterator[str]:
     policy = topic.config["cleanup.policy"]
-    if values.get("cleanup.policy") != policy:
-        yield f"cleanup.policy must be {policy}"
+    for name in ("cleanup.policy", "message.timestamp.type"):
+        if values.get(name) != topic.config[name]:
+            yield f"{name} must be {topic.config[name]}"
     for name in ("retention.ms", "max.message.bytes"):
         given, least = int(values.get(name, 0)), int(topic.config.get(name, 0))
         if policy == "delete" and 0 <= given < least:

@@ -182,7 +182,12 @@ async def test_a_log_made_anew_is_another_log(kafka: KafkaConnection) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("retention.ms", "3600000"), ("max.message.bytes", "1000000"), ("cleanup.policy", "compact")],
+    [
+        ("retention.ms", "3600000"),
+        ("max.message.bytes", "1000000"),
+        ("cleanup.policy", "compact"),
+        ("message.timestamp.type", "CreateTime"),
+    ],
 )
 async def test_start_refuses_a_topic_that_cannot_keep_the_promises(
     kafka: KafkaConnection, setting: str, value: str
