@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker from its Java archives, one node in KRaft mode, on loopback ports.
+"""Real Apache Kafka brokers from their Java archives in KRaft mode, one or a cluster of three, on loopback ports.
 
 Started as a direct child and reaped; `kill`, `stop`, `pause` and `start` are the faults that tests inject.
 """
@@ -12,6 +12,7 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.installation import free_port
@@ -37,34 +38,63 @@ def missing() -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Member:
+    """A broker's place in a cluster: its number, the cluster's id, everybody's controller port by number."""
+
+    node: int
+    cluster: str
+    controllers: Mapping[int, int]
+
+
 class KafkaBroker:
     """One broker with its data in `folder`."""
 
-    def __init__(self, folder: Path, *, security: Mapping[str, str] | None = None, scram: str | None = None) -> None:
-        """`security`: settings that take the place of the plain ones, with {port} and {sasl_port} to fill in."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        security: Mapping[str, str] | None = None,
+        scram: str | None = None,
+        member: Member | None = None,
+        advertised_port: int | None = None,
+    ) -> None:
+        """`security`: settings that take the place of the plain ones, with {port} and {sasl_port} to fill in.
+
+        Clients are sent to `advertised_port` (a proxy's), the other brokers of a cluster never.
+        """
         self.folder = folder
         self.port = free_port()
         self.sasl_port = free_port()
-        self.controller_port = free_port()
+        self.controller_port = free_port() if member is None else member.controllers[member.node]
+        self.advertised_port = advertised_port or self.port
         self.log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._begin = 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
         ports = {"port": str(self.port), "sasl_port": str(self.sasl_port), "controller": str(self.controller_port)}
         given = {name: value.format(**ports) for name, value in (security or {}).items()}
-        (folder / "server.properties").write_text(self._properties(given), encoding="utf-8")
-        identity = self._java("kafka.tools.StorageTool", "random-uuid").stdout.strip()
-        words = ["format", "-t", identity, "-c", str(folder / "server.properties"), "--standalone"]
-        self._java("kafka.tools.StorageTool", *words, *(["--add-scram", scram] if scram else []))
+        values = self._properties() | (self._in_cluster(member) if member else {}) | given
+        lines = "".join(f"{name}={value}\n" for name, value in values.items())
+        (folder / "server.properties").write_text(lines, encoding="utf-8")
+        words = ["format", "-t", member.cluster if member else random_id(), "-c", str(folder / "server.properties")]
+        words += [] if member else ["--standalone"]
+        _java("kafka.tools.StorageTool", *words, *(["--add-scram", scram] if scram else []))
 
     @property
     def bootstrap(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.advertised_port}"
 
     def start(self) -> None:
         """Start and return when the port answers and the broker says that it is started."""
+        self.launch()
+        self.await_started()
+
+    def launch(self) -> None:
+        """Start without waiting: the first of three is started only when a second one is there."""
         with self.log.open("ab") as log:
-            begin = log.tell()
+            self._begin = log.tell()
             self._process = subprocess.Popen(
                 [
                     "java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
@@ -75,6 +105,10 @@ class KafkaBroker:
                 stderr=log,
                 start_new_session=True,
             )  # fmt: skip
+
+    def await_started(self) -> None:
+        """Return when the broker says that it is started; fail with its last words when it ended."""
+        begin = self._begin
         with subprocess.Popen(["tail", "-c", f"+{begin + 1}", "-F", str(self.log)], stdout=subprocess.PIPE) as tail:
             assert tail.stdout is not None
             try:
@@ -112,23 +146,13 @@ class KafkaBroker:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def _java(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["java", "-cp", f"{LIBRARY}/*", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-
-    def _properties(self, given: Mapping[str, str]) -> str:
-        values = {
+    def _properties(self) -> dict[str, str]:
+        return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.advertised_port}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
@@ -144,8 +168,40 @@ class KafkaBroker:
             "group.initial.rebalance.delay.ms": "0",
             "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "500",
-        } | given
-        return "".join(f"{name}={value}\n" for name, value in values.items())
+        }
+
+    def _in_cluster(self, member: Member) -> dict[str, str]:
+        """Static voters, and a listener of its own for the brokers among themselves."""
+        voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in member.controllers.items())
+        own, among = f"PLAINTEXT://127.0.0.1:{self.port}", f"AMONG://127.0.0.1:{self.sasl_port}"
+        return {
+            "node.id": str(member.node),
+            "controller.quorum.bootstrap.servers": "",
+            "controller.quorum.voters": voters,
+            "listeners": f"{own},{among},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.advertised_port},{among}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,AMONG:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "AMONG",
+            "offsets.topic.replication.factor": "3",
+            "leader.imbalance.check.interval.seconds": "5",  # leaders move back by themselves: one more move
+            "leader.imbalance.per.broker.percentage": "0",
+        }
+
+
+def random_id() -> str:
+    """Return a new cluster id."""
+    return _java("kafka.tools.StorageTool", "random-uuid").stdout.strip()
+
+
+def _java(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBRARY}/*", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+        check=True,
+    )
 
 
 @contextmanager
