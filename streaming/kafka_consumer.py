@@ -16,8 +16,8 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fhir_profiles.errors import Misconfigured, Unavailable
-from streaming.event import Event, Record
-from streaming.topics import BUNDLE, COUNTS, MAX_MESSAGE_BYTES, KafkaConnection, admin, away
+from streaming.event import MAX_MESSAGE_BYTES, Event, Record
+from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin, away
 
 POLL_MS = 200
 POLL_RECORDS = 500
@@ -31,9 +31,11 @@ class KafkaLog:
 
     origin = 0
 
-    def __init__(self, connection: KafkaConnection, *, topic: str = BUNDLE) -> None:
+    def __init__(self, connection: KafkaConnection, *, topic: str = BUNDLE, answer_s: float = ANSWER_S) -> None:
+        """`answer_s`: how long a broker that says nothing is waited for while reading to the end."""
         self._connection = connection
         self._topic = topic
+        self._answer_s = answer_s
         try:
             self._consumer = KafkaConsumer(
                 **connection.arguments(),
@@ -107,7 +109,7 @@ class KafkaLog:
                 after = record.offset
                 answered = time.monotonic()
                 yield record
-            if time.monotonic() - answered > ANSWER_S:
+            if time.monotonic() - answered > self._answer_s:
                 raise Unavailable("broker-away")
 
     def close(self) -> None:
@@ -118,7 +120,7 @@ class KafkaLog:
         where = TopicPartition(self._topic, partition)
         try:
             ask = self._consumer.beginning_offsets if first else self._consumer.end_offsets
-            return int(ask([where], timeout_ms=5_000)[where])
+            return int(ask([where], timeout_ms=int(500 * self._answer_s))[where])
         except KafkaError as error:
             raise away(error) from None
 

@@ -11,6 +11,7 @@ import contextlib
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,12 +23,14 @@ from kafka.producer.future import FutureRecordMetadata
 
 from fhir_profiles.errors import Busy, Fault, Unavailable
 from streaming.broker import Counts
-from streaming.event import MAX_EVENT_BYTES, Event
-from streaming.topics import BUNDLE, COUNTS, MAX_MESSAGE_BYTES, KafkaConnection, admin
+from streaming.event import MAX_EVENT_BYTES, MAX_MESSAGE_BYTES, Event
+from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin
 
-DEADLINE_S = 10.0
+DEADLINE_S = 9.5
+CLOSE_WITHIN_S = 2.0
 PROBE_S = 1.0
 TRIAL_S = 3.0
+STALLED_S = 3.0  # brokers that answer and acknowledge nothing (too few in sync): not ready, within 5 s (P12)
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 # Promises, not settings: durable on every in-sync replica, in order, and a fate that is known before the answer.
 PROMISES = {
@@ -69,6 +72,7 @@ class KafkaPublisher:
         self._bytes = 0
         self._totals: dict[str, list[int]] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: dict[int, float] = {}
         self._gate = threading.Lock()
         self._stopping = threading.Event()
         self._reachable = False
@@ -82,8 +86,8 @@ class KafkaPublisher:
             thread.start()
 
     def ready(self) -> bool:
-        """Say whether the last probe was answered; false within 5 s of losing the broker (P12)."""
-        return self._reachable and not self._stopping.is_set()
+        """Say whether the last probe was answered and records are acknowledged; false within 5 s of losing them."""
+        return self._reachable and not self._stopping.is_set() and not self._stalled()
 
     async def publish(self, events: Sequence[Event], counts: Counts) -> None:
         """See `broker.Publisher`: raises Busy when too many bytes wait, Unavailable when the fate is unknown."""
@@ -99,6 +103,7 @@ class KafkaPublisher:
         loop = asyncio.get_running_loop()
         job = _Job(events, counts, loop, loop.create_future(), left=len(events) + 1)
         self._bytes += size
+        self._waiting[id(job)] = time.monotonic()
         self._jobs.put(job)
         try:
             async with asyncio.timeout(DEADLINE_S):
@@ -108,9 +113,15 @@ class KafkaPublisher:
             raise Unavailable("broker-away") from None
         finally:
             self._bytes -= size
+            del self._waiting[id(job)]
+
+    def _stalled(self) -> bool:
+        """Say whether the request that waits longest has waited too long."""
+        oldest = next(iter(self._waiting.values()), None)
+        return oldest is not None and time.monotonic() - oldest > STALLED_S
 
     async def close(self) -> None:
-        """Flush what is in flight, at most the delivery timeout, and end the threads."""
+        """Flush what is in flight, within two seconds, and end the threads: nobody waits for it any more."""
         await asyncio.to_thread(self.close_now)
 
     def close_now(self) -> None:
@@ -119,12 +130,13 @@ class KafkaPublisher:
             return
         self._stopping.set()
         self._jobs.put(None)
+        until = time.monotonic() + CLOSE_WITHIN_S
         for thread in self._threads:
-            thread.join(timeout=DEADLINE_S)
+            thread.join(timeout=max(until - time.monotonic(), 0.0))
         with self._gate:
             producer, self._producer = self._producer, None
         if producer is not None:
-            _close(producer, timeout_s=DEADLINE_S)
+            _close(producer, timeout_s=max(until - time.monotonic(), 0.0))
 
     def _send_forever(self) -> None:
         while (job := self._jobs.get()) is not None:

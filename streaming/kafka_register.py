@@ -18,6 +18,7 @@ from streaming.topics import OPPOSITION, KafkaConnection, away
 
 ANSWER_S = 10.0
 LOOK_S = 1.0
+LOOK_WITHIN_S = 4.0  # requests wait for the look, and a stop of the process too
 
 
 class KafkaRegister:
@@ -29,7 +30,7 @@ class KafkaRegister:
         self._connection = connection
         self._gate = threading.Lock()
         self._entries: dict[str, bytes] = {}
-        self._log = KafkaLog(connection, topic=OPPOSITION)
+        self._log = KafkaLog(connection, topic=OPPOSITION, answer_s=LOOK_WITHIN_S)
         self._position = self._log.origin - 1
         self._acts = NO_ACTS
 
