@@ -5,9 +5,12 @@ Libraries' own records are kept out: their texts and tracebacks may quote what t
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import sys
 from types import TracebackType
+from typing import TextIO, cast
 
 import orjson
 import structlog
@@ -29,7 +32,7 @@ def configure(level: str, *, process: str) -> None:
             structlog.processors.JSONRenderer(serializer=lambda value, **_: orjson.dumps(value).decode()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_stderr()),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
@@ -41,6 +44,13 @@ def configure(level: str, *, process: str) -> None:
         library.handlers = []
         library.propagate = False
         library.disabled = True
+
+
+def _stderr() -> TextIO:
+    try:
+        return cast("TextIO", _Unfailing(sys.stderr.fileno()))
+    except io.UnsupportedOperation:  # a test reads what is said
+        return sys.stderr
 
 
 def logger() -> structlog.typing.FilteringBoundLogger:
@@ -56,6 +66,30 @@ def place_of(traceback: TracebackType | None) -> str:
     if traceback is None:
         return "?"
     return f"{traceback.tb_frame.f_globals.get('__name__', '?')}:{traceback.tb_lineno}"
+
+
+class _Unfailing:
+    """Standard error, whose full disk is no failure of who writes to it: lost lines are counted and told afterwards.
+
+    Without it a log on a full disk would make every answer a 500 and end the supervisor.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lost = 0
+
+    def write(self, text: str) -> None:
+        """Write a line past any buffer, or count it; a line that the disk cut is ended before the next one."""
+        told = f'\n{{"event":"log-lines-lost","lines":{self._lost},"level":"error"}}\n' if self._lost else ""
+        content = (told + text).encode()
+        try:
+            whole = os.write(self._descriptor, content) == len(content)
+        except OSError:
+            whole = False
+        self._lost = 0 if whole else self._lost + 1
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 class _Structured(logging.Handler):
