@@ -44,7 +44,7 @@ class Asked:
 async def validate(exchange: Exchange, worker: Worker) -> Answer:
     """Answer `$validate` with every issue; 200 whenever the request itself is well formed."""
     caller = worker.identify(exchange, scope="validate")
-    check_target(exchange.target)
+    check_target(replace(exchange.target, resource_id=None))  # under an id any type may be checked, a Bundle too
     with worker.admission.enter(caller.finess) as place:
         content = await body_of(exchange, worker, place)
         issues = await worker.compute(exchange, lambda: _issues(content, exchange, worker.yardstick, caller.contract))

@@ -80,6 +80,10 @@ ROUTES = (
         body=True, query=("profile", "mode"),
     ),
     Route(
+        "validate-instance", "/fhir/{type}/{id}/$validate", ("POST",), "validate", "Check a resource under its id",
+        "validate", body=True, query=("profile", "mode"),
+    ),
+    Route(
         "update", "/fhir/{type}/{id}", ("PUT",), "take", "Take one resource in under its id", "write", body=True,
         single=True, answers=(202,),
     ),

@@ -1,12 +1,12 @@
 #!/bin/sh
-# What tests start for real: Java and Maven (Kafka), PostgreSQL, nginx, Chromium, npm (axe-core). As root, from the
+# What tests start for real: Java and Maven (Kafka, HAPI's client), PostgreSQL, nginx, Chromium, npm (axe-core). As root, from the
 # distribution's packages; else says what is missing, and the tests that need it are skipped with the same line.
 # No service of the machine is started.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 
 missing=""
-command -v java >/dev/null || missing="$missing openjdk-17-jre-headless"
+command -v javac >/dev/null || missing="$missing openjdk-17-jdk-headless"
 command -v mvn >/dev/null || missing="$missing maven"
 command -v nginx >/dev/null || missing="$missing nginx-light"
 command -v chromium >/dev/null || missing="$missing chromium"
@@ -41,4 +41,5 @@ fi
 
 if command -v java >/dev/null && command -v mvn >/dev/null; then
     sh "$here/fetch_kafka.sh" || echo "Kafka's archives could not be fetched, its tests are skipped" >&2
+    sh "$here/fetch_hapi.sh" || echo "HAPI's client could not be fetched, its test is skipped" >&2
 fi
