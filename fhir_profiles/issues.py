@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from fhir_profiles.constraint_words import constraint_words
+
 Severity = Literal["fatal", "error", "warning", "information"]
 Language = Literal["fr", "en"]
 
@@ -91,7 +93,7 @@ def issue(code: str, expression: str = "", *, severity: Severity | None = None, 
 
 def text(found: Issue, language: Language, *, quoting: bool = False) -> str:
     """Write the sentence of an issue; with `quoting`, the quoted code or name is added."""
-    sentence = catalogue()[found.code].text[language].format_map(_Params(found.params))
+    sentence = catalogue()[found.code].text[language].format_map(_Params(_told(found, language)))
     if quoting and found.quote is not None:
         sentence += f" (« {found.quote[:64]} »)" if language == "fr" else f' ("{found.quote[:64]}")'
     return sentence
@@ -153,6 +155,15 @@ def operation_outcome(found: Iterable[Issue], *, language: Language = "fr", quot
         "resourceType": "OperationOutcome",
         "issue": [to_fhir(one, language=language, quoting=quoting) for one in listed],
     }
+
+
+def _told(found: Issue, language: Language) -> Mapping[str, str]:
+    """Return the params of a sentence; a rule is told in words where the product has some, else by its expression."""
+    if "expression" not in found.params:
+        return found.params
+    key, expression = found.params["key"], found.params["expression"]
+    words = constraint_words(key, expression, language)
+    return {**found.params, "asked": expression if words is None else words[0].lower() + words[1:]}
 
 
 class _Params(dict[str, str]):

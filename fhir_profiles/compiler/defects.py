@@ -24,6 +24,7 @@ class Defect:
     fact: str
     effect: str
     reason: str
+    reason_fr: str
     link: str
 
     def concerns(self, url: str, version: str) -> bool:
@@ -47,6 +48,7 @@ def _defect(raw: Mapping[str, object]) -> Defect:
         fact=str(raw["fact"]),
         effect=str(raw["effect"]),
         reason=str(raw["reason"]),
+        reason_fr=str(raw["reason_fr"]),
         link=str(raw["link"]),
     )
 

@@ -110,12 +110,13 @@ def show_profile(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="Its canonical, or the last part of it.")],
     *,
     data_dir: DataDir = DEFAULT_DATA_DIR,
+    language: Lang = Language.fr,
     form: ShownAs = Shown.human,
 ) -> None:
     """Show a profile: what it demands of each element."""
     from gateway.cli.profiles import show_profile as work
 
-    raise typer.Exit(work(data_dir, profile, as_json=form is Shown.json))
+    raise typer.Exit(work(data_dir, profile, language=language.value, as_json=form is Shown.json))
 
 
 def add_package(

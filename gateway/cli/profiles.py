@@ -8,13 +8,22 @@ from pathlib import Path
 
 from fhir_profiles.compiler.library import Definition, Library
 from fhir_profiles.compiler.profiles import DEFAULT_PACKAGES
+from fhir_profiles.constraint_words import constraint_words
 from fhir_profiles.errors import Misconfigured, PipelineError
-from fhir_profiles.model import MANY, Discriminator, Element, Structure
+from fhir_profiles.issues import Language
+from fhir_profiles.model import MANY, Constraint, Discriminator, Element, Structure
 from fhir_profiles.package import closure, from_paths, manifest, packaged
 from gateway.cli import screen
 from gateway.definitions import FOLDER, added_definitions
 from gateway.files import alone
 
+EVERYWHERE = ("ele", "ext", "dom")
+FRENCH = {
+    "required": "codes imposés :", "extensible": "codes à étendre au besoin :", "preferred": "codes préférés :",
+    "example": "codes d'exemple :", "slices by": "tranches par", "open": "ouvert", "closed": "fermé",
+    "openAtEnd": "ouvert à la fin", "fixed": "valeur fixe", "pattern": "contient", "error": "erreur",
+    "warning": "avertissement",
+}  # fmt: skip
 PLAIN_SLICING = ((Discriminator("value", "url"),), "open")
 
 
@@ -40,28 +49,28 @@ def profile_names(library: Library) -> tuple[str, ...]:
     return tuple(sorted({one.key for one in library.definitions()}))
 
 
-def demands(data_dir: Path, profile: str) -> list[list[str]]:
-    """Return path, cardinality, types and further demands of the elements that a profile speaks of."""
+def demands(data_dir: Path, profile: str, *, language: Language) -> list[list[str]]:
+    """Return id, cardinality, types and further demands of the elements that a profile speaks of, in its order."""
     library = library_of(data_dir)
-    return [_line(one) for one in _demands(library, library.read(_definition(library, profile)))]
+    return [_line(one, language) for one in _demands(library, library.read(_definition(library, profile)))]
 
 
-def show_profile(data_dir: Path, profile: str, *, as_json: bool) -> int:
-    """Show the elements that a profile speaks of: cardinality, types, binding, slices, invariants."""
+def show_profile(data_dir: Path, profile: str, *, language: Language, as_json: bool) -> int:
+    """Show the elements that a profile speaks of: cardinality, types, binding, slices, invariants in words."""
     library = library_of(data_dir)
     found = _definition(library, profile)
     structure = library.read(found)
     told = list(_demands(library, structure))
     if as_json:
         for one in told:
-            path, cardinality, types, *more = _line(one)
+            path, cardinality, types, *more = _line(one, language)
             screen.write_json({"element": path, "cardinality": cardinality, "types": types, "demands": more})
         return 0
     out = screen.console()
     out.print(f"[bold]{screen.escaped(found.key)}[/bold]  {structure.type}, {found.package}", soft_wrap=True)
     out.print(f"[dim]{len(told)} of {len(structure.elements)} elements differ from the base types[/dim]")
     for one in told:
-        path, cardinality, types, *more = map(screen.escaped, _line(one))
+        path, cardinality, types, *more = map(screen.escaped, _line(one, language))
         out.print(f"[cyan]{path}[/cyan]  {cardinality}  [dim]{types}[/dim]", soft_wrap=True)
         for demand in more:
             out.print(f"    {demand}", soft_wrap=True)
@@ -138,28 +147,37 @@ def _of(library: Library, bases: dict[str, dict[str, Element]], kind: str) -> di
 
 def _content(one: Element) -> tuple[object, ...]:
     slicing = one.slicing and (one.slicing.discriminators, one.slicing.rules) != PLAIN_SLICING and one.slicing
-    return one.minimum, one.maximum, one.types, one.binding, one.fixed, one.pattern, one.max_length, slicing
+    rules = frozenset(_own_rules(one))
+    return one.minimum, one.maximum, one.types, one.binding, one.fixed, one.pattern, one.max_length, slicing, rules
 
 
-def _line(one: Element) -> list[str]:
-    """Return path, cardinality, types, and each further demand."""
+def _own_rules(one: Element) -> Iterator[Constraint]:
+    """Yield the rules but those that every element and resource has."""
+    return (rule for rule in one.constraints if rule.key.split("-")[0] not in EVERYWHERE)
+
+
+def _line(one: Element, language: Language) -> list[str]:
+    """Return id, cardinality, types, and each further demand."""
     most = "*" if one.maximum == MANY else str(one.maximum)
     types = " ".join(dict.fromkeys(kind.code for kind in one.types)) if one.maximum else ""
-    return [one.id, f"{one.minimum}..{most}", types, *_more(one)]
+    return [one.id, f"{one.minimum}..{most}", types, *_more(one, language)]
 
 
-def _more(one: Element) -> Iterator[str]:
+def _more(one: Element, language: Language) -> Iterator[str]:
+    def say(word: str) -> str:
+        return FRENCH[word] if language == "fr" else word
+
     if one.binding:
-        yield f"{one.binding.strength} {one.binding.value_set or ''}".strip()
+        yield f"{say(one.binding.strength)} {one.binding.value_set or ''}".strip()
     if one.slicing:
         by = ", ".join(f"{how.type} {how.path}" for how in one.slicing.discriminators)
-        yield f"slices by {by} ({one.slicing.rules})"
+        yield f"{say('slices by')} {by} ({say(one.slicing.rules)})"
     for word, value in (("fixed", one.fixed), ("pattern", one.pattern)):
         if value is not None:
-            yield f"{word} {value.json}"
+            yield f"{say(word)} {value.json}"
     targets = [target for kind in one.types for target in (*kind.profiles, *kind.targets)]
     if targets:
         yield "→ " + " ".join(target.rpartition("/")[2] for target in targets)
-    for rule in one.constraints:
-        if rule.key.split("-")[0] not in ("ele", "ext", "dom"):
-            yield rule.key
+    for rule in _own_rules(one):
+        told = constraint_words(rule.key, rule.expression, language) or rule.expression
+        yield f"{rule.key} ({say(rule.severity)}) {told}"

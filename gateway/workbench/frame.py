@@ -41,6 +41,9 @@ a:focus-visible, button:focus-visible { outline: 3px solid var(--wb-amber); outl
 body.body--dark .q-btn--flat, body.body--dark main a { --q-primary: #9cc7f5; color: var(--wb-blue) }
 .q-field--focused .q-field__label, .q-tab--active { color: inherit !important }
 body.body--dark .q-table__bottom, body.body--dark .q-field__label { color: #d0d4d8 }
+.wb-demands { color: #3c4043 } body.body--dark .wb-demands { color: #d0d4d8 }
+.wb-node { overflow-wrap: anywhere } .wb-node > * { margin-right: .6rem }
+.wb-demands { margin: 0; padding-left: 1.2rem; list-style: disc; font-size: .85rem; overflow-wrap: anywhere }
 .q-field__label, .q-table__bottom, .q-uploader__subtitle { color: #4a4f55 }
 .q-uploader__header, .q-uploader__header .q-uploader__subtitle { background: #14508c; color: #fff }
 """
@@ -53,6 +56,9 @@ const mend = () => {{
   document.querySelectorAll('.q-uploader a[role=button]').forEach(one => one.removeAttribute('role'));
   document.querySelectorAll('.cm-content:not([aria-label])')
     .forEach(one => one.setAttribute('aria-label', '{editor}'));
+  document.querySelectorAll('.q-tree[role]').forEach(one => one.removeAttribute('role'));
+  document.querySelectorAll('.q-tree__node-header[role=treeitem]').forEach(one =>
+    one.hasAttribute('aria-expanded') ? one.setAttribute('role', 'button') : one.removeAttribute('role'));
   document.querySelectorAll('.cm-scroller, .q-table__middle').forEach(one => one.setAttribute('tabindex', '0'));
 }};
 new MutationObserver(mend).observe(document.documentElement, {{childList: true, subtree: true}}); mend();
