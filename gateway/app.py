@@ -125,7 +125,7 @@ class _Served:
         try:
             answer = await self._answer(exchange)
             if exchange.caller is not None:
-                await self._worker.audit.keep(_audited(exchange, answer))
+                await self._worker.audit.keep(_audited(exchange, answer, time.perf_counter() - self._started))
         except PipelineError as error:
             answer = refusal(error, exchange.language)
         except Exception as error:  # noqa: BLE001 — without its audit line no answer leaves
@@ -227,7 +227,7 @@ def _query(query_string: bytes) -> dict[str, list[str]]:
         return {}
 
 
-def _audited(exchange: Exchange, answer: Answer) -> dict[str, Any]:
+def _audited(exchange: Exchange, answer: Answer, seconds: float) -> dict[str, Any]:
     """Return the audit line: who, which route, what became of it, and the way from event ids to the receipt."""
     assert exchange.caller is not None
     counts = exchange.counts
@@ -240,6 +240,7 @@ def _audited(exchange: Exchange, answer: Answer) -> dict[str, Any]:
         "status": int(answer.status),
         "codes": answer.codes,
         "bytes": exchange.size,
+        "ms": round(seconds * 1000, 1),
     }
     if counts is not None:
         line["entries"] = [counts.received, counts.refused, counts.suppressed, counts.published]

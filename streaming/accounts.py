@@ -107,6 +107,29 @@ def by_hospital(data_dir: Path) -> tuple[Counts, ...]:
     return tuple(Counts(*row) for row in found or ())
 
 
+def stays_by_hospital(data_dir: Path, *, postgres: PostgresConnection | None = None) -> dict[str, dict[str, int]]:
+    """Return how many stays of each hospital are open, written, quarantined: FINESS → status → number."""
+
+    def grouped(connection: Database) -> dict[str, dict[str, int]]:
+        found: dict[str, dict[str, int]] = {}
+        for finess, name, number in connection.execute(
+            "SELECT finess, status, count(*) FROM stay GROUP BY finess, status ORDER BY 1, 2"
+        ).fetchall():
+            found.setdefault(finess, {})[name] = number
+        return found
+
+    if postgres is None:
+        return _read(data_dir / STATE, grouped) or {}
+    from streaming.postgres import PostgresEngine
+
+    engine = PostgresEngine(postgres)
+    try:
+        with engine.transaction():
+            return grouped(engine.connection)
+    finally:
+        engine.close()
+
+
 def wait_idle(
     data_dir: Path,
     seconds: float,

@@ -65,17 +65,25 @@ def withdraw(data_dir: Path, finess: str, patient: Path, *, source: str, platfor
 
 def show(data_dir: Path, number: str, *, verify: bool) -> int:
     """Show a receipt; with `verify`, compare the one on standard input."""
-    ledger = read_key(data_dir / KEYS / LEDGER)
     if verify:
+        ledger = read_key(data_dir / KEYS / LEDGER)
         return _verify(sys.stdin.buffer.read(), number, public=rights.public_key(ledger))
+    shown = receipt_of(data_dir, number)
+    if shown is None:
+        screen.complain("no act has this number")
+        return 1
+    screen.write_json(shown)
+    return 0
+
+
+def receipt_of(data_dir: Path, number: str) -> dict[str, Any] | None:
+    """Return the signed receipt of an act, None when no act has this number. Raises Misconfigured, Unavailable."""
+    ledger = read_key(data_dir / KEYS / LEDGER)
     with opened_register(data_dir) as (register, settings):
         act = register.acts().by_id.get(number)
         if act is None:
-            screen.complain("no act has this number")
-            return 1
-        shown = rights.receipt(act, effect_of(act, settings), retention_days=retention_days(settings), ledger=ledger)
-    screen.write_json(shown)
-    return 0
+            return None
+        return rights.receipt(act, effect_of(act, settings), retention_days=retention_days(settings), ledger=ledger)
 
 
 def _verify(content: bytes, number: str, *, public: bytes) -> int:

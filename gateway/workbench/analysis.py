@@ -59,7 +59,7 @@ class Leaving:
     after: str
     fate: str
     rule: str
-    columns: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -191,7 +191,7 @@ def _leaving(content: bytes, seen: Look) -> Iterator[Leaving]:
         value = _value(left, f"x.{relative}") if left is not None and action != "drop" else None
         fate = "dropped" if action == "drop" else "kept" if value is not None and value == before else "changed"
         kind = str(_value(root, path.partition(".resource.")[0] + ".resource.resourceType") or root.get("resourceType"))
-        fed = " ".join(columns_fed(f"{kind}.{INDEX.sub('', relative)}"))
+        fed = columns_fed(f"{kind}.{INDEX.sub('', relative)}")
         yield Leaving(entry, path, _shown(before), "" if fate == "dropped" else _shown(value), fate, rule, fed)
 
 

@@ -51,6 +51,7 @@ class _Bench:
     note: Any = None
     panels: dict[str, Any] = field(default_factory=dict)
     files: Any = None
+    tabs: Any = None
 
     def draw(self) -> None:
         """Draw the two sides."""
@@ -71,7 +72,8 @@ class _Bench:
                 with ui.tabs().props("dense no-caps align=left") as tabs:
                     for key in views.TABS:
                         ui.tab(key, label=say(key, language))
-                with ui.tab_panels(tabs, value=views.TABS[0]).classes("w-full").props("keep-alive"):
+                self.tabs = ui.tab_panels(tabs, value=views.TABS[0]).classes("w-full").props("keep-alive")
+                with self.tabs:
                     for key in views.TABS:
                         with ui.tab_panel(key).classes("p-0"):
                             self.panels[key] = ui.column().classes("w-full gap-2")
@@ -153,11 +155,21 @@ class _Bench:
         analysis = await run.io_bound(self.analysed, content)
         if analysis is None:
             return
-        for key, draw in zip(views.TABS, (views.check_view, views.leaving_view, views.rows_view), strict=True):
-            panel = self.panels[key]
+        check, leaving, rows = (self.panels[key] for key in views.TABS)
+        language = self.session.language
+        for panel in self.panels.values():
             panel.clear()
-            with panel:
-                draw(analysis, content, language=self.session.language, go=self.go)
+        with check:
+            views.check_view(analysis, language=language, go=self.go)
+        with rows:
+            show = views.rows_view(analysis, content, language=language, go=self.go)
+
+        def forward(column: str) -> None:
+            self.tabs.value = views.TABS[2]
+            show(column)
+
+        with leaving:
+            views.leaving_view(analysis, content, language=language, go=self.go, forward=forward)
 
     def go(self, line: int | None) -> None:
         """Put the cursor on a line and mark it."""

@@ -14,23 +14,34 @@ from gateway.cli.validation import Report
 from gateway.workbench.analysis import Analysis, Found, columns_of, place_of_column, shareable
 from gateway.workbench.printable import printable
 from gateway.workbench.words import say
+from streaming.layout import logical_name
 
 TABS = ("tab-check", "tab-leaves", "tab-rows")
 SEVERITIES = (("errors", ("fatal", "error"), "wb-error"), ("warnings", ("warning",), "wb-warning"),
               ("notes", ("information",), "wb-note"))  # fmt: skip
 MOST_SHOWN = 200
 Go = Callable[[int | None], None]
+SCROLL = """
+setTimeout(() => document.querySelector('#c{element} tr.selected')?.scrollIntoView({{block: 'center'}}), 300)
+"""
 STRUCK = """
 <q-td :props="props"><span :class="{'wb-gone': props.row.fate === 'dropped'}">{{ props.value }}</span></q-td>
 """
 COLOURED = """<q-td :props="props"><span :class="'wb-' + props.row.fate">{{ props.row.told }}</span></q-td>"""
+# The columns that an element feeds: a button where the row is there to be shown, plain text elsewhere.
+COLUMNS = """
+<q-td :props="props"><template v-for="one in props.row.columns">
+<q-btn v-if="props.row.here.includes(one)" flat dense no-caps size="sm" :label="one" data-testid="forward"
+  @click.stop="() => $parent.$emit('forward', one)" /><span v-else class="wb-dim"> {{ one }} </span>
+</template></q-td>
+"""
 PATH = """<q-td :props="props"><span class="wb-path">{{ props.value }}</span></q-td>"""
 FIRST = "T_MCO"
+Forward = Callable[[str], None]
 
 
-def check_view(analysis: Analysis, content: bytes, *, language: Language, go: Go) -> None:
+def check_view(analysis: Analysis, *, language: Language, go: Go) -> None:
     """Issues by severity; a click leads to the line."""
-    del content
     mark = "wb-error" if analysis.refused else "wb-note"
     verdict = say("refused" if analysis.refused else "accepted", language)
     took = f"{analysis.milliseconds:.0f} {say('elapsed', language)}"
@@ -87,8 +98,11 @@ def _json(value: Any) -> bytes:  # noqa: ANN401 — any JSON value
     return orjson.dumps(value, option=orjson.OPT_INDENT_2)
 
 
-def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: Go) -> None:
-    """Each element that was sent beside what leaves in its place; dropped ones are struck through."""
+def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: Go, forward: Forward) -> None:
+    """Each element that was sent beside what leaves in its place; dropped ones are struck through.
+
+    A click on an element leads to its line, one on a column to the row that the element feeds.
+    """
     if not analysis.leaving:
         ui.label(say("nothing-leaves", language))
         return
@@ -104,6 +118,7 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
         {"name": name, "label": say(key, language), "field": name, "align": "left", "sortable": True}
         for name, key in names
     ]
+    written = {logical_name(name) for name in analysis.tables}
     rows = [
         {
             "id": number,
@@ -114,6 +129,7 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
             "fate": one.fate,
             "told": say(one.fate, language),
             "columns": one.columns,
+            "here": [name for name in one.columns if name.partition(".")[0] in written],
         }
         for number, one in enumerate(analysis.leaving)
     ]
@@ -121,6 +137,7 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
     table.add_slot("body-cell-path", PATH)
     table.add_slot("body-cell-before", STRUCK)
     table.add_slot("body-cell-fate", COLOURED)
+    table.add_slot("body-cell-columns", COLUMNS)
     wanted.bind_value_to(table, "filter")
 
     def open_row(event: GenericEventArguments) -> None:
@@ -130,11 +147,15 @@ def leaving_view(analysis: Analysis, content: bytes, *, language: Language, go: 
         go(locate(content, [path])[path][0])
 
     table.on("rowClick", open_row)
+    table.on("forward", lambda event: forward(str(event.args)))
     ui.link(say("rules-page", language), "/workbench/rules")
 
 
-def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go) -> None:
-    """The rows that would be written, one tab a table; a click on a column leads to its element."""
+def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go) -> Forward:
+    """The rows that would be written, one tab a table; a click on a column leads to its element.
+
+    Returns what shows a column (`T_MCOaaB.DGN_PAL`): its table comes to the front, the line is marked.
+    """
     for stay in analysis.stays:
         key = {"written": "stay-written", "open": "stay-open"}.get(stay.status, "stay-quarantined")
         style = "wb-error" if key == "stay-quarantined" else "wb-note"
@@ -142,19 +163,29 @@ def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go)
         ui.label(told).classes(style).props("data-testid=stay")
     if not analysis.tables:
         ui.label(say("no-rows", language))
-        return
+        return lambda _: None
+    names = sorted(analysis.tables, key=lambda one: (not one.startswith(FIRST), one))
     with ui.tabs().props("dense no-caps outside-arrows mobile-arrows align=left") as tabs:
-        for name, rows in sorted(analysis.tables.items(), key=lambda one: (not one[0].startswith(FIRST), one[0])):
-            ui.tab(name, label=f"{name} ({len(rows)})")
-    with ui.tab_panels(tabs, value=min(analysis.tables, key=lambda one: (not one.startswith(FIRST), one))).classes(
-        "w-full"
-    ):
-        for name in analysis.tables:
+        for name in names:
+            ui.tab(name, label=f"{name} ({len(analysis.tables[name])})")
+    drawn = {}
+    with ui.tab_panels(tabs, value=names[0]).classes("w-full").props("keep-alive") as panels:
+        for name in names:
             with ui.tab_panel(name).classes("p-0"):
-                _table(analysis, name, content, language=language, go=go)
+                drawn[name] = _table(analysis, name, content, language=language, go=go)
+
+    def show(column: str) -> None:
+        logical, _, wanted = column.partition(".")
+        name = next(one for one in names if logical_name(one) == logical)
+        panels.value = name
+        table = drawn[name]
+        table.selected = [line for line in table.rows if line["column"] == wanted]
+        ui.run_javascript(SCROLL.format(element=table.id))
+
+    return show
 
 
-def _table(analysis: Analysis, name: str, content: bytes, *, language: Language, go: Go) -> None:
+def _table(analysis: Analysis, name: str, content: bytes, *, language: Language, go: Go) -> ui.table:
     rows, described = analysis.tables[name], columns_of(name)
     names = (("column", "column"), ("value", "value"), ("label", "label"), ("elements", "source"), ("rule", "rule"))
     columns = [
@@ -179,3 +210,4 @@ def _table(analysis: Analysis, name: str, content: bytes, *, language: Language,
         go(place_of_column(content, name, event.args[1]["column"]))
 
     table.on("rowClick", open_row)
+    return table

@@ -28,11 +28,11 @@ def grid(
     ]
     names = [name for name, _ in heads]
     listed: list[Mapping[str, Any]] = [
-        {"id": number} | {name: _cell(value) for name, value in zip(names, row, strict=True)}
+        {"row": number} | {name: _cell(value) for name, value in zip(names, row, strict=True)}
         for number, row in enumerate(rows)
     ]
     wanted = ui.input(say("search", language)).props("dense clearable") if searched else None
-    table = ui.table(rows=[dict(one) for one in listed], columns=columns, row_key="id", pagination=page)
+    table = ui.table(rows=[dict(one) for one in listed], columns=columns, row_key="row", pagination=page)
     table.classes("w-full").props("dense")
     if wanted is not None:
         wanted.bind_value_to(table, "filter")

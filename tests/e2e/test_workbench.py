@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.synthetic.bundles import stay_bundle
+from gateway.synthetic.plan import plan_ordinary
+from gateway.synthetic.scene import Hospital
 from gateway.workbench.examples import EXAMPLES, example
 from tests.support import workbench
-from tests.support.installation import FINESS, Installation, snds_gateway
+from tests.support.installation import COMMAND, FINESS, Installation, snds_gateway
 from tests.support.workbench import AXE, Browser
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(workbench.missing() is not None, reason=str(workbench.missing()))]
@@ -27,13 +31,33 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     folder = tmp_path_factory.mktemp("workbench")
     installation = Installation(folder / "data", "--test-identities", "--name", "CHU Fictif")
     snds_gateway("generate", "--stays", "40", "--seed", "1", "--to", str(folder / "bundles"))
+    (folder / "bundles" / "1-without-diagnosis.json").write_bytes(without_diagnosis())
     key = installation.data_dir / "credentials" / f"{FINESS}.key"
     with installation.serving():
         snds_gateway(
             "push", str(folder / "bundles"), "--url", installation.url, "--key-file", str(key), check=False
         )  # fmt: skip
+        person = next(one for one in json.loads(example("valid", FINESS))["entry"] if _is(one, "Patient"))["resource"]
+        (folder / "person.json").write_text(json.dumps(person), encoding="utf-8")
+        snds_gateway(
+            "rights", "oppose", "--data-dir", str(installation.data_dir), "--finess", FINESS,
+            "--patient", str(folder / "person.json"),
+        )  # fmt: skip
         installation.wait_idle()
     return installation
+
+
+def without_diagnosis() -> bytes:
+    """Return a stay that no other bundle speaks of, and that has no diagnosis."""
+    bundle = stay_bundle(99, Hospital(FINESS), plan_ordinary(99, 5000))
+    bundle["entry"] = [one for one in bundle["entry"] if not _is(one, "Condition")]
+    for one in bundle["entry"]:
+        one["resource"].pop("diagnosis", None)
+    return json.dumps(bundle).encode()
+
+
+def _is(entry: dict[str, Any], kind: str) -> bool:
+    return bool(entry["resource"]["resourceType"] == kind)
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +189,28 @@ def _renamed(entry: dict[str, Any], number: int) -> dict[str, Any]:
     return copied
 
 
+def test_a_column_that_an_element_feeds_is_shown_and_marked_in_its_table(browser: Browser) -> None:
+    start(browser, "valid")
+    browser.tab("Pseudonymisation")
+    name = browser.wait(lambda: browser.text("[data-testid=forward]"))
+    browser.click("[data-testid=forward]")
+
+    marked = browser.wait(lambda: [one for one in browser.all("tr.selected") if one.is_displayed()])
+    assert marked[0].text.split()[0] == name.partition(".")[2]
+
+
+def test_a_profile_is_a_tree_whose_rules_are_sentences(browser: Browser) -> None:
+    browser.go("/workbench/profiles")
+    browser.wait(lambda: browser.all(".wb-node"))
+    shown = len(browser.all(".wb-node"))
+    browser.one("input[data-testid=search-profile]").send_keys("patient-gender")
+    browser.wait(lambda: len(browser.all(".wb-node")) != shown)
+    browser.wait(lambda: "fr-core-vs-patient-gender" in browser.text(".q-tree"))
+
+    assert "codes imposés : https://" in browser.text(".q-tree")
+    assert "maritalStatus" not in browser.text(".q-tree")
+
+
 def test_profiles_are_searched_and_two_versions_of_fr_core_compared(browser: Browser) -> None:
     browser.go("/workbench/profiles")
     browser.wait(lambda: "Différences 2.1.0 → 2.2.0" in browser.text("main"))
@@ -184,9 +230,55 @@ def test_the_quality_report_is_alive_and_masked(browser: Browser) -> None:
 def test_the_flow_shows_accounts_that_close(browser: Browser, home: Installation) -> None:
     browser.go("/workbench/flow")
 
-    assert browser.text("[data-testid=balance]") == "Les comptes sont justes."
+    assert browser.wait(lambda: browser.text("[data-testid=balance]")) == "Les comptes sont justes."
     accounts = json.loads(snds_gateway("status", "--data-dir", str(home.data_dir), "--format", "json").stdout)
     assert str(accounts["received"]) in browser.text("main")
+
+
+def test_the_flow_tells_what_each_hospital_sent_and_how_long_it_waited(browser: Browser) -> None:
+    browser.go("/workbench/flow")
+    browser.wait(lambda: "Attente médiane (ms)" in browser.text("main"))
+
+    heads = [one.text for one in browser.all("th")]
+    line = next(one for one in browser.all("tbody tr") if one.text.startswith(FINESS) and "opposition" not in one.text)
+    cells = [one.text for one in line.find_elements("tag name", "td")]
+    waited = dict(zip(heads[heads.index("Établissement") :], cells, strict=False))
+    assert int(waited["Séjours écrits"]) > 20
+    assert float(waited["Attente médiane (ms)"]) > 0
+    assert float(waited["Attente, 95 % (ms)"]) >= float(waited["Attente médiane (ms)"])
+
+
+def test_the_receipt_of_an_act_is_handed_over_and_verifies(
+    browser: Browser, home: Installation, tmp_path: Path
+) -> None:
+    browser.downloads_to(tmp_path)
+    browser.go("/workbench/flow")
+    row = browser.wait(lambda: [one for one in browser.all("tbody tr") if "opposition" in one.text])[0]
+    number = row.text.split()[0]
+    row.click()
+    path = browser.downloaded(tmp_path, f"receipt-{number}.json")
+
+    assert json.loads(path.read_bytes())["id"] == number
+    verified = subprocess.run(
+        [*COMMAND, "rights", "receipt", number, "--verify", "--data-dir", str(home.data_dir)],
+        input=path.read_bytes(), capture_output=True, check=False,
+    )  # fmt: skip
+    assert verified.returncode == 0
+
+
+def test_the_quarantine_browser_leads_to_event_and_entry(browser: Browser, home: Installation) -> None:
+    browser.go("/workbench/quality")
+    row = browser.wait(
+        lambda: [
+            one for one in browser.all("tbody tr")
+            if "principal-diagnosis-missing" in one.text and len(one.find_elements("tag name", "td")) == 4
+            and one.find_elements("tag name", "td")[3].text.isdigit()
+        ]
+    )[0]  # fmt: skip
+    event = row.find_elements("tag name", "td")[2].text
+
+    told = [one.read_text(encoding="utf-8") for one in (home.data_dir / "audit").glob("*.jsonl")]
+    assert any(event in one for one in told)
 
 
 def test_sql_and_counts_answer_from_the_lake(browser: Browser) -> None:

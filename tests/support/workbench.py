@@ -128,6 +128,16 @@ class Browser:
     def tab(self, label: str) -> None:
         next(one for one in self.all(".q-tab") if one.text == label).click()
 
+    def downloads_to(self, folder: Path) -> None:
+        """Let the browser keep what the pages hand over."""
+        behaviour = {"behavior": "allow", "downloadPath": str(folder)}
+        self.driver.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+
+    def downloaded(self, folder: Path, name: str) -> Path:
+        """Wait for a file that a page hands over."""
+        found: Path = self.wait(lambda: next((one for one in folder.glob(name)), None))
+        return found
+
     def cursor_line(self) -> int:
         script = """
         const vue = getElement(document.querySelector('.nicegui-codemirror').id.slice(1)).editor;
