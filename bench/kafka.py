@@ -55,7 +55,7 @@ def read(connection: KafkaConnection) -> tuple[int, float, float]:
 
 async def measure(connection: KafkaConnection, count: int) -> dict[str, Any]:
     """Publish and read back."""
-    made = events(count)
+    made = list(events(count))
     publisher = KafkaPublisher(connection)
     while not publisher.ready():  # noqa: ASYNC110 - the probe is another thread
         await asyncio.sleep(0.02)

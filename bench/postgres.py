@@ -22,7 +22,7 @@ EVENTS = 1000
 def measure(count: int) -> dict[str, Any]:
     """Apply everything from a log in memory; the time is that of the writer and the database together."""
     log = MemoryLog()
-    log.append(events(count), Counts(FINESS))
+    log.append(list(events(count)), Counts(FINESS))
     contract = Contract(finess=FINESS, name="CHU FICTIF")
     with running_postgres() as server:
         writer = TableWriter(

@@ -8,7 +8,9 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from transformers.contract import Contract
 
 FINESS = "750712184"
 EVENTS = 2000
+OBSERVATIONS = 28
+OTHERS = 17
+AT_ONCE = 100
 LABS = ("718-7", "2160-0", "2951-2", "2823-3", "6690-2", "777-3", "1988-5", "14682-9", "2028-9", "2075-0")
 VITALS = ("8867-4", "8310-5", "9279-1", "2708-6")
 DRUGS = ("3400930000001", "3400930000002", "3400930000003", "3400930000004", "3400930000005", "3400930000006")
@@ -68,12 +73,12 @@ def key(kind: str, number: int, part: int = 0) -> str:
     return f"{kind}{part:04d}{number:014d}"[-22:].rjust(22, "A")
 
 
-def events(count: int) -> list[Event]:
-    """Return one event a stay: 45 resources and facts of one person."""
-    return [_event(number) for number in range(count)]
+def events(count: int, *, observations: int = OBSERVATIONS) -> Iterator[Event]:
+    """Yield one event a stay: the resources and facts of one person, 45 with the usual number of observations."""
+    return (_event(number, observations) for number in range(count))
 
 
-def _event(number: int) -> Event:
+def _event(number: int, observations: int) -> Event:
     entry = date(2023, 1, 1) + timedelta(days=number % 600)
     exit_ = entry + timedelta(days=3)
     person, stay = key("P", number), key("S", number)
@@ -105,8 +110,8 @@ def _event(number: int) -> Event:
             "Procedure", key("D", number, part), [], status="completed", code=_code(CCAM, "DEQP003"),
             performedDateTime=f"{entry}T10:00:00+01:00", **both,
         ))  # fmt: skip
-    for part in range(28):
-        lab = part < 20
+    for part in range(observations):
+        lab = part % 7 < 5
         category = [{"coding": [{"system": f"{TERMINOLOGY}/observation-category",
                                  "code": "laboratory" if lab else "vital-signs"}]}]  # fmt: skip
         entries.append(_resource(
@@ -149,13 +154,19 @@ def _code(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code}]}
 
 
-def measure(folder: Path, count: int) -> dict[str, Any]:
-    """Publish, then apply everything and publish the lake once."""
-    made = events(count)
-    log = EmbeddedLog(folder / "events.sqlite")
-    for start in range(0, count, 100):
-        asyncio.run(log.publish(made[start : start + 100], Counts(FINESS)))
+def publish(folder: Path, made: Iterator[Event]) -> int:
+    """Put events into the embedded log of a folder; return their bytes."""
+    log, size = EmbeddedLog(folder / "events.sqlite"), 0
+    while some := list(islice(made, AT_ONCE)):
+        asyncio.run(log.publish(some, Counts(FINESS)))
+        size += sum(len(one.value) for one in some)
     log.close_now()
+    return size
+
+
+def measure(folder: Path, count: int, observations: int = OBSERVATIONS) -> dict[str, Any]:
+    """Publish, then apply everything and publish the lake once."""
+    size, resources = publish(folder, events(count, observations=observations)), (observations + OTHERS) * count
     consumer = EmbeddedConsumer(folder / "events.sqlite")
     contract = Contract(finess=FINESS, name="CHU FICTIF")
     writer = TableWriter(folder, consumer=consumer, rules=Rules(contracts=lambda _: contract, pseudonyms=Pseudonyms()))
@@ -168,12 +179,13 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
     accounts = status(folder)
     return {
         "events": count,
-        "bytes_an_event": sum(len(one.value) for one in made) // count,
-        "resources": 45 * count,
+        "bytes_an_event": size // count,
+        "resources": resources,
         "rows": rows,
         "seconds": round(wall, 2),
         "rows_per_s": round(rows / wall),
-        "resources_per_s": round(45 * count / wall),
+        "resources_per_s": round(resources / wall),
+        "rows_per_cpu_s": round(rows / cpu),
         "cpu_ms_per_event": round(1000 * cpu / count, 3),
         "stays": accounts.to_json()["stays"],
         "dead_letters": accounts.dead_letters,
@@ -183,4 +195,4 @@ def measure(folder: Path, count: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(measure(Path(name), int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS)))
+        print(json.dumps(measure(Path(name), *(int(one) for one in sys.argv[1:] or [EVENTS]))))

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from streaming.event import Event, Record
 
+READ_BYTES = 8 * 1024 * 1024
+"""What a reader holds at once, give or take one event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -63,7 +66,10 @@ class Consumer(Protocol):
         ...
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """Return up to `limit` records with an offset greater than `after`, in order; empty when none is there now."""
+        """Return up to `limit` records with an offset greater than `after`, in order; empty when none is there now.
+
+        Stops at the record with which their values reach `READ_BYTES`.
+        """
         ...
 
     def first_offset(self, partition: int) -> int:

@@ -16,7 +16,7 @@ from streaming import ownership
 from streaming.batches import Contracts
 from streaming.database import Database
 from streaming.numbers import Numbers
-from streaming.ownership import Written
+from streaming.ownership import NOWHERE, Origins, Written
 from streaming.persons import Loaded, Person, Views, persons
 from streaming.sink import Change
 from transformers.contract import Contract
@@ -69,20 +69,21 @@ class Rules:
 
 def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rules) -> Plan:
     """Compute the rows of these persons, name their owners in `ops`, and return the change to commit."""
-    computed: list[tuple[Person, Loaded, PersonRows]] = []
+    computed: list[tuple[Person, Origins, PersonRows]] = []
     displaced: set[tuple[str, str]] = set()
     failed: list[Person] = []
     for finess, aliases in dirty.items():
         views = Views(connection, finess)
         numbers = Numbers(connection, finess, start=rules.pseudonyms.rsa_num)
-        for group in views.load_all(persons(connection, finess, aliases)):
-            numbers.expect(one.key for _, loaded in group for one in loaded.view.resources if one.type == "Encounter")
-            for person, loaded in group:
+        for group in views.find_all(persons(connection, finess, aliases)):
+            numbers.expect(key for found in group for key in found.encounters)
+            for person, _, load in group:
+                loaded = load()
                 rows = _convert(person, loaded, numbers=numbers, rules=rules)
                 if rows is None:
                     failed.append(person)
                     rows = _quarantine(loaded)
-                computed.append((person, loaded, rows))
+                computed.append((person, {one.key: loaded.origins.get(one.key, NOWHERE) for one in rows.stays}, rows))
         displaced |= {(finess, person) for stay in numbers.displaced for person in _person_of(connection, finess, stay)}
     written = ownership.assign(connection, computed)
     ownership.move_exits(connection, written)
@@ -91,7 +92,7 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
     held = ownership.tables_held(connection, {o for one in written for o in one.person.owners})
     for name, owners in hospital_owners.items():
         held.setdefault(name, []).extend(owners)
-    ownership.hold(connection, rows_by_table)
+    ownership.hold(connection, written)
     return Plan(tuple(written), Change(held, rows_by_table), years, frozenset(displaced), tuple(failed))
 
 

@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ import orjson
 
 from fhir_profiles.errors import Unavailable
 from streaming import sqlite
-from streaming.broker import Counts
+from streaming.broker import READ_BYTES, Counts
 from streaming.event import Event, Record, record_of
 
 MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024
@@ -266,10 +267,16 @@ class EmbeddedConsumer:
         """Nothing is buffered."""
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """Return up to `limit` records after an offset, in order."""
-        with self._gate:
-            rows = self._connection.execute(SELECT, (after, limit)).fetchall()
-        return [record_of(partition, offset, key, headers, value) for offset, key, headers, value in rows]
+        """Return up to `limit` records after an offset, in order; see `broker.Consumer`."""
+        taken: list[Record] = []
+        size = 0
+        with self._gate, closing(self._connection.execute(SELECT, (after, limit))) as rows:
+            for offset, key, headers, value in rows:
+                taken.append(record_of(partition, offset, key, headers, value))
+                size += len(value)
+                if size >= READ_BYTES:
+                    break
+        return taken
 
     def first_offset(self, partition: int) -> int:
         """Return the first offset that the log still holds; the next one to come when it holds none."""

@@ -16,6 +16,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fhir_profiles.errors import Misconfigured, Unavailable
+from streaming.broker import READ_BYTES
 from streaming.event import MAX_MESSAGE_BYTES, Event, Record
 from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin, away
 
@@ -73,10 +74,14 @@ class KafkaLog:
         buffer = self._buffers[partition]
         if not buffer:
             self._fill_once_a_round(partition)
-        taken = [buffer.popleft() for _ in range(min(limit, len(buffer)))]
+        taken: list[Record] = []
+        size = 0
+        while buffer and len(taken) < limit and size < READ_BYTES:
+            taken.append(buffer.popleft())
+            size += len(taken[-1].event.value)
         if taken:
             self._next[partition] = taken[-1].offset + 1
-            self._waiting[partition] -= sum(len(record.event.value) for record in taken)
+            self._waiting[partition] -= size
         return taken
 
     def first_offset(self, partition: int) -> int:

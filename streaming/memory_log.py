@@ -55,7 +55,7 @@ class MemoryLog:
         """Nothing is buffered."""
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """Return up to `limit` records after an offset, in order."""
+        """Return up to `limit` records after an offset, in order, however large: they are in memory already."""
         del partition
         with self._gate:
             return self._records[after : after + limit]

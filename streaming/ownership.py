@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streaming.database import Database
-from streaming.persons import Loaded, Person
+from streaming.persons import Person
 from transformers.snds.view import PersonRows, Row
 
 HOSPITAL = ""
 """The alias under which a hospital owns its own rows (`T_MCOaaE`)."""
 
+Origins = Mapping[str, tuple[str | None, int | None]]
+"""Resource key → (event id, entry index) of its current version."""
 NOWHERE = (None, None)
 
 OWNER_TABLES = """
@@ -40,10 +42,10 @@ HOLD = "INSERT INTO owner_table (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHI
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Written:
-    """One person with its new rows. `owner` is None when it has nothing to own."""
+    """One person with its new rows. `owner` is None when it has nothing to own; `origins` are those of its stays."""
 
     person: Person
-    loaded: Loaded
+    origins: Origins
     rows: PersonRows
     owner: int | None = None
 
@@ -51,17 +53,17 @@ class Written:
         return f"Written(owner={self.owner})"
 
 
-def assign(connection: Database, computed: Sequence[tuple[Person, Loaded, PersonRows]]) -> list[Written]:
+def assign(connection: Database, computed: Sequence[tuple[Person, Origins, PersonRows]]) -> list[Written]:
     """Give each person that has something to own its smallest old owner, else a new one; bind it to its aliases."""
     taken: set[int] = set()
     written: list[Written] = []
-    for person, loaded, rows in computed:
+    for person, origins, rows in computed:
         owner = None
         if rows.stays or rows.exits or rows.counts or any(rows.tables.values()):
             free = person.owners - taken
             owner = min(free) if free else new_owner(connection, person.finess)
             taken.add(owner)
-        written.append(Written(person, loaded, rows, owner))
+        written.append(Written(person, origins, rows, owner))
     _bind(connection, (one for one in written if one.owner is not None))
     return written
 
@@ -92,9 +94,10 @@ def tables_held(connection: Database, owners: Iterable[int]) -> dict[str, list[i
     return held
 
 
-def hold(connection: Database, tables: Mapping[str, Sequence[tuple[int, Row]]]) -> None:
-    """Note that these owners are about to have rows in these tables."""
-    connection.executemany(HOLD, sorted({(owner, name) for name, rows in tables.items() for owner, _ in rows}))
+def hold(connection: Database, written: Iterable[Written]) -> None:
+    """Note that these persons are about to have rows in their tables; those of a hospital go by `dirty_year`."""
+    owned = [(one.owner, one.rows.tables) for one in written if one.owner is not None]
+    connection.executemany(HOLD, [(owner, name) for owner, tables in owned for name, rows in tables.items() if rows])
 
 
 def move_exits(connection: Database, written: Sequence[Written]) -> None:
@@ -117,7 +120,7 @@ def settle(connection: Database, written: Sequence[Written], held: Mapping[str, 
         "DELETE FROM owner_table WHERE owner = ? AND name = ?",
         [(owner, name) for name, owners in held.items() for owner in owners],
     )
-    hold(connection, rows_by_table(written))
+    hold(connection, (one for one in written if one.person.owners))  # of new persons nothing was forgotten
     gone = sorted({owner for one in written for owner in one.person.owners})
     aliases = sorted({(one.person.finess, alias) for one in written for alias in one.person.aliases})
     connection.executemany("DELETE FROM owner_alias WHERE finess = ? AND alias = ?", aliases)
@@ -150,9 +153,8 @@ def _bind(connection: Database, written: Iterable[Written]) -> None:
 
 def _stays(one: Written) -> Iterable[tuple[object, ...]]:
     for key, stay in {stay.key: stay for stay in one.rows.stays}.items():
-        origin = one.loaded.origins.get(key, NOWHERE)
         outcome = (stay.status, stay.exit_year, stay.rsa_num, stay.reason)
-        yield (one.owner, key, one.person.finess, *outcome, *origin)
+        yield (one.owner, key, one.person.finess, *outcome, *one.origins[key])
 
 
 def _counts(one: Written) -> Mapping[str, int]:

@@ -6,10 +6,11 @@ resources declare; computed anew for the persons concerned, so that a corrected 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -62,7 +63,7 @@ WITH RECURSIVE down (root, key) AS (
 )
 SELECT root, key FROM down
 """
-AT_ONCE = 20_000
+AT_ONCE = 8_000
 """Resources that are loaded together: enough for few queries, few enough for any memory."""
 
 STRUCTURE = "SELECT type, body FROM resource WHERE finess = ? AND key = ? AND body IS NOT NULL"
@@ -78,6 +79,14 @@ class Person:
 
     def __repr__(self) -> str:
         return f"Person(aliases={len(self.aliases)})"
+
+
+class Found(NamedTuple):
+    """A person whose resources were fetched and not yet parsed: `encounters` are the keys of its Encounters."""
+
+    person: Person
+    encounters: Sequence[str]
+    load: Callable[[], Loaded]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -132,25 +141,28 @@ class Views:
 
     def load(self, person: Person) -> Loaded:
         """Return everything current of one person, sorted by key."""
-        [[(_, loaded)]] = self.load_all([person])
-        return loaded
+        [[found]] = self.find_all([person])
+        return found.load()
 
-    def load_all(self, people: Sequence[Person]) -> Iterator[list[tuple[Person, Loaded]]]:
-        """Yield everything current of each person, some persons at a time: never too many resources together."""
+    def find_all(self, people: Sequence[Person]) -> Iterator[list[Found]]:
+        """Yield everything current of each person, some persons at a time: never too many resources together.
+
+        Each is parsed by its `load`, one after the other: what is small stays in the processor's cache.
+        """
         sizes = dict(self._connection.execute(SIZES, (self._finess, _json(_aliases(people)))).fetchall())
         group: list[Person] = []
         size = 0
         for person in people:
             mine = sum(sizes.get(alias, 0) for alias in person.aliases)
             if group and size + mine > AT_ONCE:
-                yield self._load(group)
+                yield self._find(group)
                 group, size = [], 0
             group.append(person)
             size += mine
         if group:
-            yield self._load(group)
+            yield self._find(group)
 
-    def _load(self, people: Sequence[Person]) -> list[tuple[Person, Loaded]]:
+    def _find(self, people: Sequence[Person]) -> list[Found]:
         of = {alias: number for number, person in enumerate(people) for alias in person.aliases}
         rows: list[list[Any]] = [[] for _ in people]
         for row in self._connection.execute(RESOURCES, (self._finess, _json(of))):
@@ -162,7 +174,12 @@ class Views:
         for mine in rows:
             mine.sort(key=itemgetter(0))
         targets = self._targets([row[0] for mine in rows for row in mine])
-        return [(person, self._loaded(person, mine, targets)) for person, mine in zip(people, rows, strict=True)]
+        return [
+            Found(
+                person, [row[0] for row in mine if row[1] == "Encounter"], partial(self._loaded, person, mine, targets)
+            )
+            for person, mine in zip(people, rows, strict=True)
+        ]
 
     def _loaded(self, person: Person, rows: Sequence[Any], targets: Mapping[str, Sequence[str]]) -> Loaded:
         keys = {row[0] for row in rows}

@@ -71,6 +71,10 @@ class PostgresStore:
         """Finish a rebuild that died; nothing else is ever half done here."""
         self.state.finish_rebuild()
 
+    def wanted(self) -> bool:
+        """Nobody can say so."""
+        return False
+
     def show(self, *, busy: bool) -> None:
         """Readers see what is committed."""
 

@@ -66,9 +66,7 @@ class _Held:
     type: str
     history: History
     before: Version | None
-    known: bool = False
     had_spares: bool = False
-    touched: bool = False
 
 
 @dataclass(slots=True)
@@ -87,15 +85,15 @@ def stage(connection: Database, deliveries: Sequence[tuple[Delivery, bool]]) -> 
     for delivery, seen in deliveries:
         staged.ahead += delivery.ahead
         for entry in delivery.entries:
-            address = (delivery.finess, entry.key)
-            one = held.get(address)
-            if one is None:
-                one = held[address] = _Held(entry.type, NOTHING, None)
-            one.touched = True
-            if entry.version is None:
-                one.history = delete(one.history, entry.received)
-                continue
-            staged.superseded += _receive(one, entry.type, entry.version) and not seen
+            key, kind, version, received = entry
+            one = held.get((delivery.finess, key))
+            if one is None:  # by far the most frequent case
+                past = delete(NOTHING, received) if version is None else receive(NOTHING, version)
+                held[delivery.finess, key] = _Held(kind, past, None)
+            elif version is None:
+                one.history = delete(one.history, received)
+            else:
+                staged.superseded += _receive(one, kind, version) and not seen
     _save(connection, held, staged)
     return staged
 
@@ -129,7 +127,7 @@ def _load(connection: Database, addresses: set[Address]) -> dict[Address, _Held]
             current = _version(columns) if columns[-1] is not None else None
             others = connection.execute(LOAD_SPARES, (finess, key)).fetchall() if spares else []
             history = History(current, top, top_first, deleted_at, tuple(_version(row) for row in others))
-            held[finess, key] = _Held(kind, history, current, known=True, had_spares=bool(spares))
+            held[finess, key] = _Held(kind, history, current, had_spares=bool(spares))
     return held
 
 
@@ -141,12 +139,11 @@ def _version(columns: Sequence[object]) -> Version:
 
 
 def _save(connection: Database, held: Mapping[Address, _Held], staged: Staged) -> None:
-    touched = {address: one for address, one in held.items() if one.touched}
-    changed = {address: one for address, one in touched.items() if _changed(one)}
+    changed = {address: one for address, one in held.items() if _changed(one)}
     loose = _loose_stays(changed)
     _mark_stays(connection, loose, staged)
-    connection.executemany(SAVE, [_row(address, one) for address, one in touched.items()])
-    _save_spares(connection, touched)
+    connection.executemany(SAVE, [_row(address, one) for address, one in held.items()])
+    _save_spares(connection, held)
     _save_links(connection, changed)
     for (finess, _), one in changed.items():
         for version in (one.before, one.history.current):
@@ -158,7 +155,9 @@ def _save(connection: Database, held: Mapping[Address, _Held], staged: Staged) -
 
 def _changed(held: _Held) -> bool:
     before, after = held.before, held.history.current
-    return (before.body if before else None) != (after.body if after else None)
+    if before is None or after is None:
+        return before is not after
+    return before.body != after.body
 
 
 def _row(address: Address, held: _Held) -> tuple[object, ...]:
@@ -171,21 +170,13 @@ def _row(address: Address, held: _Held) -> tuple[object, ...]:
 
 
 def _columns(version: Version) -> tuple[object, ...]:
-    return (
-        int(version.stamped),
-        version.stamp,
-        version.version_id,
-        version.received,
-        version.event_id,
-        version.entry,
-        version.person,
-        version.stay,
-        version.body,
-    )
+    """Return the columns of `VERSION`, in its order."""
+    stamped, stamp, version_id, received, event_id, entry, body, person, stay = version
+    return (int(stamped), stamp, version_id, received, event_id, entry, person, stay, body)
 
 
-def _save_spares(connection: Database, touched: Mapping[Address, _Held]) -> None:
-    for address, one in touched.items():
+def _save_spares(connection: Database, held: Mapping[Address, _Held]) -> None:
+    for address, one in held.items():
         if one.had_spares:
             connection.execute("DELETE FROM spare WHERE finess = ? AND key = ?", address)
         for spare in one.history.spares:

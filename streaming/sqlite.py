@@ -18,6 +18,9 @@ from fhir_profiles.errors import Unavailable
 BUSY_TIMEOUT_MS = 5000
 PAGE_SIZE = 8192
 AUTOCHECKPOINT_PAGES = 2000
+# the state's indexes are written at random places: pages stay in memory, and go to the file once for many commits
+CACHE_KIB = 32 * 1024
+STATE_CHECKPOINT_PAGES = 8000
 SCHEMA_VERSION = 2
 
 
@@ -87,6 +90,8 @@ class SqliteEngine:
 
     def __init__(self, path: Path, schema: str) -> None:
         self.connection = connect(path, schema)
+        self.connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+        self.connection.execute(f"PRAGMA wal_autocheckpoint = {STATE_CHECKPOINT_PAGES}")
         self._gate = threading.RLock()
 
     @contextmanager

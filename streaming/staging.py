@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,9 @@ from streaming.versions import Version
 
 RESOURCE = "urn:snds-gateway:resource"
 RESOURCE_BYTES = RESOURCE.encode()
+NAME = b'"resource":'
+OPENING, BETWEEN, CLOSING = b'{"entry":[{"resource":', b'},{"resource":', b'}],"resourceType":"Bundle"'
+END = re.compile(CLOSING.replace(b"]", rb"\]") + rb'(?:,"[a-z]+":"[^"]*")*\}')
 PERSON = "urn:snds-gateway:person"
 STAY = "urn:snds-gateway:stay"
 FACT = "urn:snds-gateway:fact"
@@ -42,8 +45,7 @@ AHEAD_NS = 5 * 60 * 1_000_000_000
 LARGEST_VERSION_DIGITS = 18
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Incoming:
+class Incoming(NamedTuple):
     """One entry of an event. `version` is None for the tombstone of a DELETE."""
 
     key: str
@@ -100,14 +102,29 @@ def read_event(record: Record) -> Delivery:
         raise Poisoned("event-shape")
     stamp, late = _not_ahead(nanoseconds(bundle.get("timestamp")), received)
     read: list[Incoming] = []
-    for number, entry in enumerate(entries):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not isinstance(resource, dict):
-            raise Poisoned("event-shape")
-        one, ahead = _incoming(resource, received=received, stamp=stamp, event_id=record.event.id, entry=number)
+    for number, (resource, body) in enumerate(zip(*_bodies(record.event.value, entries), strict=True)):
+        one, ahead = _incoming(resource, body, received=received, stamp=stamp, event_id=record.event.id, entry=number)
         late += ahead
         read.append(one)
     return Delivery(source[1], record.event.id, tuple(read), late)
+
+
+def _bodies(value: bytes, entries: list[Any]) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """Return the resources of an event and the bytes of each: the event's own, which the gateway writes canonically.
+
+    They are cut out where every entry is a resource alone and `"resource":` stands nowhere else, so that it is certain
+    where one ends and the next begins; else each is written anew.
+    """
+    resources = [entry.get("resource") if isinstance(entry, dict) else None for entry in entries]
+    if not all(isinstance(one, dict) for one in resources):
+        raise Poisoned("event-shape")
+    start, end = len(OPENING), value.rfind(CLOSING)
+    alone = value.count(NAME) == len(entries) == sum(map(len, entries))
+    if alone and value.startswith(OPENING) and end > 0 and END.fullmatch(value, end):
+        bodies = value[start:end].split(BETWEEN)
+        if len(bodies) == len(entries):
+            return resources, bodies
+    return resources, [orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in resources]
 
 
 def nanoseconds(instant: object) -> int | None:
@@ -176,29 +193,29 @@ def flags_of(resource: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _incoming(
-    resource: dict[str, Any], *, received: int, stamp: int | None, event_id: str, entry: int
+    resource: dict[str, Any], body: bytes, *, received: int, stamp: int | None, event_id: str, entry: int
 ) -> tuple[Incoming, int]:
-    resource_type = resource.get("resourceType")
-    keys = _identifiers(resource, RESOURCE)
-    if not isinstance(resource_type, str) or not keys:
+    kind = resource.get("resourceType")
+    key = _identifier(resource, RESOURCE)
+    if not isinstance(kind, str) or key is None:
         raise Poisoned("event-resource")
-    if resource_type == "Basic" and _fact(resource) == "deleted":
-        return Incoming(keys[0], _deleted_type(resource), None, received), 0
+    if kind == "Basic" and _fact(resource) == "deleted":
+        return Incoming(key, _deleted_type(resource), None, received), 0
     meta = resource.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     updated, ahead = _not_ahead(nanoseconds(meta.get("lastUpdated")), received)
     version = Version(
-        stamped=updated is not None,
-        stamp=updated if updated is not None else stamp if stamp is not None else received,
-        version_id=_version_id(meta.get("versionId")),
-        received=received,
-        event_id=event_id,
-        entry=entry,
-        body=orjson.dumps(resource, option=orjson.OPT_SORT_KEYS),
-        person=_person(resource_type, resource),
-        stay=_stay(resource_type, resource),
+        updated is not None,
+        updated if updated is not None else stamp if stamp is not None else received,
+        _version_id(meta.get("versionId")),
+        received,
+        event_id,
+        entry,
+        body,
+        _identifier(resource, PERSON) if kind == "Patient" else _referred(resource, PERSON_ELEMENTS, PERSON),
+        _identifier(resource, STAY) if kind == ENCOUNTER else _referred(resource, STAY_ELEMENTS, STAY),
     )
-    return Incoming(keys[0], resource_type, version, received), ahead
+    return Incoming(key, kind, version, received), ahead
 
 
 def _not_ahead(stamp: int | None, received: int) -> tuple[int | None, int]:
@@ -214,23 +231,14 @@ def _version_id(value: object) -> int:
     return -1
 
 
-def _person(resource_type: str, resource: Mapping[str, Any]) -> str | None:
-    if resource_type == "Patient":
-        return next(iter(_identifiers(resource, PERSON)), None)
-    return next(_first_aliases(resource, PERSON_ELEMENTS, PERSON), None)
-
-
-def _stay(resource_type: str, resource: Mapping[str, Any]) -> str | None:
-    if resource_type == "Encounter":
-        return next(iter(_identifiers(resource, STAY)), None)
-    return next(_first_aliases(resource, STAY_ELEMENTS, STAY), None)
-
-
-def _first_aliases(resource: Mapping[str, Any], elements: tuple[str, ...], system: str) -> Iterator[str]:
+def _referred(resource: Mapping[str, Any], elements: tuple[str, ...], system: str) -> str | None:
+    """Return the first alias under a system to which one of these elements refers."""
     for name in elements:
-        for reference in _listed(resource.get(name)):
-            if alias := _alias(reference, system):
-                yield alias
+        if name in resource:
+            for reference in _listed(resource[name]):
+                if alias := _alias(reference, system):
+                    return alias
+    return None
 
 
 def _fact(resource: Mapping[str, Any]) -> str | None:
@@ -251,6 +259,14 @@ def _alias(reference: object, system: str) -> str | None:
     if isinstance(identifier, dict) and identifier.get("system") == system:
         value = identifier.get("value")
         return value if isinstance(value, str) else None
+    return None
+
+
+def _identifier(resource: Mapping[str, Any], system: str) -> str | None:
+    """Return the first value under a system; the one of every resource, so no list is made of the others."""
+    for one in _listed(resource.get("identifier")):
+        if one.get("system") == system and isinstance(value := one.get("value"), str):
+            return value
     return None
 
 

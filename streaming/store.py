@@ -58,6 +58,10 @@ class Store(Protocol):
         """Finish what a crash interrupted."""
         ...
 
+    def wanted(self) -> bool:
+        """Say whether somebody waits for rows to be written and shown."""
+        ...
+
     def show(self, *, busy: bool) -> None:
         """Let readers see what is committed, when it is time or somebody waits for it."""
         ...
@@ -113,9 +117,13 @@ class EmbeddedStore:
             self._lake.publish(self.sink, about=self._about())
         self._note_shown()
 
+    def wanted(self) -> bool:
+        """Say whether `status --wait-idle` waits."""
+        return self._wish.exists()
+
     def show(self, *, busy: bool) -> None:
         """Publish when it is due, or when another process waits and nothing else is left to do first."""
-        if self._lake.due() or (not busy and self._wish.exists()):
+        if self._lake.due() or (not busy and self.wanted()):
             self.show_now()
 
     def show_now(self) -> None:

@@ -25,7 +25,7 @@ import psycopg
 from fhir_profiles.errors import Fault, PipelineError, Unavailable
 from streaming import dead_letter
 from streaming.batches import Fresh, apply_batch, fates
-from streaming.broker import Consumer
+from streaming.broker import READ_BYTES, Consumer
 from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer, erase
@@ -50,15 +50,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much at once: events a read, persons a round, and how long reading may go on before rows are written.
+    """How much at once: events a read, persons a round, and how long rows may wait for others to be written with them.
 
-    `late_s` is half of what the log keeps: events that wait longer are in danger, and the writer says so.
+    They wait while nobody asks for them and less than `held_bytes` was read: readers see no more than a publication a
+    second anyway. `late_s` is half of what the log keeps: events that wait longer are in danger, the writer says so.
     """
 
-    events: int = 500
-    persons: int = 400
+    events: int = 1000
+    persons: int = 500
     coalesce_s: float = 1.0
     late_s: float = 3.5 * 86_400
+    held_bytes: int = 16 * 1024 * 1024
 
 
 USUAL = Pace()
@@ -146,6 +148,7 @@ class TableWriter:
         self._failures = FloodGuard()
         self._fresh: list[Fresh] = []
         self._rounds = Rounds(self._store, rules, persons=pace.persons, at=at)
+        self._waiting = 0
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
@@ -240,19 +243,25 @@ class TableWriter:
     def _work(self, *, publish: bool) -> bool:
         full = False
         self._enforce()
-        if self._rounds.blocked or not self._state.is_dirty() or time.monotonic() < self._write_at:
+        if self._rounds.blocked or not self._state.is_dirty() or self._may_wait():
             full = self._read()
-            if full and time.monotonic() < self._write_at:
-                return True
+            if self._may_wait() and (full or (publish and not self._store.wanted())):
+                return full
         wrote = self._rounds.write()
         if wrote and self._enforced is not None and self._enforced.by_id:
             self._hide(self._enforced)
         if self._rounds.blocked or not self._state.is_dirty():
             self._end_window()
+            if wrote:
+                self._write_at = time.monotonic() + self._pace.coalesce_s
         if publish:
             self._store.show(busy=full or wrote)
             self._at("published")
         return full or wrote
+
+    def _may_wait(self) -> bool:
+        """Say whether rows may wait for what is read next: the last ones are young, and not too much waits."""
+        return time.monotonic() < self._write_at and self._waiting < self._pace.held_bytes
 
     def _read(self) -> bool:
         """Apply one batch of each partition (transaction 1); return whether more may wait."""
@@ -278,7 +287,9 @@ class TableWriter:
             self._fresh += fresh
             self._at("staged")
             self._flood.check()
-            full = full or len(records) == self._pace.events
+            size = sum(len(record.event.value) for record in records)
+            self._waiting += size
+            full = full or len(records) == self._pace.events or size >= READ_BYTES
         return full
 
     def _enforce(self) -> None:
@@ -322,8 +333,8 @@ class TableWriter:
 
     def _end_window(self) -> None:
         """Rows of what was read are written: settle the accounts of the events whose person cannot be converted."""
-        self._write_at = time.monotonic() + self._pace.coalesce_s
         self._rounds.begin()
+        self._waiting = 0
         if not self._fresh:
             return
         settled, failed = fates(self._state.connection, self._fresh, code=FAILED)

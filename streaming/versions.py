@@ -6,13 +6,12 @@ any order, split, duplication or replay of the events gives the same state. Prom
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 Rank = tuple[bool, int, int, int, str]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Version:
+class Version(NamedTuple):
     """One received version. Times are nanoseconds; `body` is None for one that a DELETE removed.
 
     `stamped` says that `stamp` is a usable `meta.lastUpdated`; else it is `Bundle.timestamp`, else `ce_time`.
@@ -37,8 +36,7 @@ class Version:
         return f"Version({len(self.body)} bytes)"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class History:
+class History(NamedTuple):
     """What has to be known of a resource's past to judge any further version or deletion, in any order.
 
     `top` is the highest `lastUpdated` ever received and `top_first` the first receipt of a version stamped so.
@@ -49,7 +47,7 @@ class History:
     top: int | None = None
     top_first: int | None = None
     deleted_at: int | None = None
-    spares: tuple[Version, ...] = field(default=())
+    spares: tuple[Version, ...] = ()
 
 
 NOTHING = History()
@@ -66,12 +64,12 @@ def receive(history: History, version: Version) -> History:
             top, top_first = version.stamp, version.received
         elif version.stamp == top:
             top_first = min(version.received, top_first if top_first is not None else version.received)
-    return _settle(replace(history, top=top, top_first=top_first), version)
+    return _settle(history._replace(top=top, top_first=top_first), version)
 
 
 def delete(history: History, deleted_at: int) -> History:
     """Return the history after a DELETE received at `deleted_at`: every version received before it is gone."""
-    return _settle(replace(history, deleted_at=max(deleted_at, history.deleted_at or 0)), None)
+    return _settle(history._replace(deleted_at=max(deleted_at, history.deleted_at or 0)), None)
 
 
 def _settle(history: History, arrived: Version | None) -> History:
@@ -82,8 +80,8 @@ def _settle(history: History, arrived: Version | None) -> History:
         candidates.append(arrived)
     alive = sorted((one for one in candidates if _lives(one, history)), key=lambda one: one.rank, reverse=True)
     if not alive:
-        return replace(history, current=None, spares=())
-    return replace(history, current=alive[0], spares=tuple(_spares(alive)))
+        return history._replace(current=None, spares=())
+    return history._replace(current=alive[0], spares=tuple(_spares(alive)))
 
 
 def _lives(version: Version, history: History) -> bool:
