@@ -23,7 +23,7 @@ from gateway.preview import Bench, Look, look, rows_of
 from streaming.layout import logical_name
 from transformers.contract import Contract
 from transformers.deidentify.values import DeidentifiedBundle
-from transformers.snds.lineage import Meaning, meanings
+from transformers.snds.lineage import Meaning, in_french, meanings
 from transformers.snds.quarantine import REASONS
 from transformers.snds.schema import TABLES
 from transformers.snds.view import Row, StayOutcome
@@ -145,10 +145,11 @@ def place_of_column(content: bytes, table: str, column: str) -> int | None:
     return None
 
 
-def columns_of(table: str) -> list[tuple[str, str, Meaning]]:
+def columns_of(table: str, language: Language) -> list[tuple[str, str, Meaning]]:
     """Return name, French label and meaning of the columns of a physical table."""
     logical = logical_name(table)
-    return [(one.name, one.label_fr, meanings().get((logical, one.name), Meaning())) for one in TABLES[logical].columns]
+    described = [(one, meanings().get((logical, one.name), Meaning())) for one in TABLES[logical].columns]
+    return [(one.name, one.label_fr, in_french(meant) if language == "fr" else meant) for one, meant in described]
 
 
 def _places(root: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 — any JSON value

@@ -186,7 +186,7 @@ def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go)
 
 
 def _table(analysis: Analysis, name: str, content: bytes, *, language: Language, go: Go) -> ui.table:
-    rows, described = analysis.tables[name], columns_of(name)
+    rows, described = analysis.tables[name], columns_of(name, language)
     names = (("column", "column"), ("value", "value"), ("label", "label"), ("elements", "source"), ("rule", "rule"))
     columns = [
         {"name": key, "label": say(word, language), "field": key, "align": "left", "sortable": True}

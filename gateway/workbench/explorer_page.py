@@ -130,7 +130,7 @@ def _dictionary(language: Language) -> None:
         with place:
             ui.html(f"<h2>{table.name}</h2>", sanitize=True).classes("nicegui-html")
             ui.label(table.title_fr)
-            meant = {name: meaning for name, _, meaning in columns_of(table.name)}
+            meant = {name: meaning for name, _, meaning in columns_of(table.name, language)}
             heads = (("name", say("column", language)), ("type", say("type", language)),
                      ("label", say("label", language)), ("source", say("source", language)),
                      ("rule", say("rule", language)))  # fmt: skip

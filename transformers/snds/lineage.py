@@ -138,3 +138,14 @@ def meanings() -> Mapping[tuple[str, str], Meaning]:
         table, column, elements, rule = (*line.split("\t"), "", "")[:4]
         found[table, column] = Meaning(elements, rule)
     return found
+
+
+def in_french(meaning: Meaning) -> Meaning:
+    """Return the texts of a meaning in French; element paths and codes stay as they are."""
+    french = _french()
+    return Meaning(french.get(meaning.elements, meaning.elements), french.get(meaning.rule, meaning.rule))
+
+
+@cache
+def _french() -> Mapping[str, str]:
+    return dict(line.split("\t") for line in packaged("lineage_fr.tsv").splitlines()[1:])
