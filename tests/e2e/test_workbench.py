@@ -170,13 +170,16 @@ def test_a_large_bundle_is_checked_and_the_page_goes_on(browser: Browser, tmp_pa
     bundle = json.loads(example("valid", FINESS))
     observations = [one for one in bundle["entry"] if one["resource"]["resourceType"] == "Observation"]
     bundle["entry"] += [_renamed(observations[0], number) for number in range(950 - len(bundle["entry"]))]
+    for one in bundle["entry"]:
+        if _is(one, "Observation"):
+            one["resource"]["note"] = [{"text": "commentaire sans valeur " * 265}]
     path = tmp_path / "large.json"
-    path.write_text(json.dumps(bundle, indent=4), encoding="utf-8")
+    path.write_text(json.dumps(bundle, indent=2), encoding="utf-8")
 
     drop(browser, path)
     browser.one(VERDICT)
 
-    assert path.stat().st_size > 2_500_000
+    assert path.stat().st_size > 9_500_000
     assert browser.text(VERDICT) == "serait accepté"
 
 
