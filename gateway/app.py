@@ -1,7 +1,7 @@
 """The routes of DESIGN §8 and what surrounds each request: an id, one answer whatever happens, audit, log, metrics.
 
-Bodies are raw streams: FastAPI never parses or echoes one. Never a 500 for an input; a bug of ours is logged by its
-place. The audit line is on disk before the answer leaves. Promise: P2, P13, P22.
+Bodies are raw streams: nothing parses or echoes one before its handler. Never a 500 for an input; a bug of ours is
+logged by its place. The audit line is on disk before the answer leaves. Promise: P2, P13, P22.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from fastapi import FastAPI, Request
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Router
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from fhir_profiles.errors import Fault, MethodNotAllowed, NotFound, PipelineError, Unauthenticated, Unavailable
 from fhir_profiles.issues import issue
@@ -25,9 +23,9 @@ from gateway import dry_runs, intake, logs, rights_endpoint
 from gateway.body import Gone
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer, language_of, refusal
-from gateway.probes import live, metadata, metrics, ready
+from gateway.probes import live, metadata, metrics, openapi, ready
 from gateway.replies import announces_body, chunks_of, discard_of, linger_bytes, reply
-from gateway.routes import BASE, ROUTES, Route, allowed_methods, parameters_of
+from gateway.routes import BASE, Route, allowed_methods, parameters_of, route_of
 from gateway.token_endpoint import smart_configuration, token
 from gateway.worker import Worker
 
@@ -43,6 +41,7 @@ HANDLERS: Mapping[str, Handler] = {
     "live": live,
     "ready": ready,
     "metrics": metrics,
+    "openapi": openapi,
     "oppose": rights_endpoint.oppose,
     "erase": rights_endpoint.erase,
     "withdraw": rights_endpoint.withdraw,
@@ -52,59 +51,42 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def make_app(worker: Callable[[], Worker]) -> FastAPI:
-    """Return the application; `worker` gives what the process opened."""
-    app = FastAPI(
-        title="FHIR → SNDS gateway",
-        version="1",
-        description="Hospitals post FHIR R4. Answers are OperationOutcomes or response Bundles.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-        redirect_slashes=False,
-    )
-    for route in ROUTES:
-        if route.path == BASE:  # some clients write the base with a slash
-            app.add_route(f"{BASE}/", _endpoint(route, worker), methods=list(route.methods), include_in_schema=False)
-        app.add_api_route(
-            route.path,
-            _endpoint(route, worker),
-            methods=list(route.methods),
-            name=route.name,
-            openapi_extra=route.openapi(),
-            response_class=Response,
-            include_in_schema=route.public,
+def make_app(worker: Callable[[], Worker], *, lifespan: Lifespan[Any] | None = None) -> ASGIApp:
+    """Return the application; `worker` gives what the process opened, `lifespan` opens and closes it.
+
+    No framework between the connection and the handler: under a flood its layers cost more than a refusal itself.
+    """
+    lives = Router(lifespan=lifespan)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await lives(scope, receive, send)
+            return
+        route, parameters = route_of(scope["method"], scope["path"])
+        handler = HANDLERS[route.handler] if route is not None else _unrouted(scope["method"], scope["path"])
+        served = _Served(route or Route("unrouted", "", (scope["method"],), "unrouted"), worker(), handler)
+        exchange = _exchange(scope, receive, served.route, parameters)
+        await reply(
+            await served.answer(exchange),
+            request_id=exchange.id,
+            unread=discard_of(scope) if announces_body(scope) and not exchange.body_read else None,
+            most=linger_bytes(scope, known=exchange.caller is not None),
+            send=send,
         )
 
-    async def unrouted(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        route = Route("unrouted", "", (request.method,), "unrouted")
-        return await _Served(route, worker(), _unrouted(error.status_code, request)).response(request)
-
-    app.add_exception_handler(404, unrouted)
-    app.add_exception_handler(405, unrouted)
     return app
 
 
-def _endpoint(route: Route, worker: Callable[[], Worker]) -> Callable[[Request], Awaitable[Response]]:
-    handler = HANDLERS[route.handler]
-
-    async def endpoint(request: Request) -> Response:
-        return await _Served(route, worker(), handler).response(request)
-
-    return endpoint
-
-
-def _unrouted(status: int, request: Request) -> Handler:
+def _unrouted(method: str, path: str) -> Handler:
     """Answer an address or method that does not exist; below the FHIR base only to those who are known."""
 
     async def handler(exchange: Exchange, worker: Worker) -> Answer:
-        allowed = allowed_methods(request.url.path)
-        if request.method == "OPTIONS" and allowed:
+        allowed = allowed_methods(path)
+        if method == "OPTIONS" and allowed:
             return Answer(204, b"", {"Allow": ", ".join((*allowed, "OPTIONS"))})
-        if request.url.path.startswith(("/fhir", "/rights")):
+        if path.startswith((BASE, "/rights")):
             worker.identify(exchange)
-        if status == 405 or allowed:
+        if allowed:
             raise MethodNotAllowed(issue("route-method", allowed=", ".join(allowed)))
         raise NotFound(issue("route-unknown"))
 
@@ -115,13 +97,13 @@ class _Served:
     """One request being answered."""
 
     def __init__(self, route: Route, worker: Worker, handler: Handler) -> None:
-        self._route = route
+        self.route = route
         self._worker = worker
         self._handler = handler
         self._started = time.perf_counter()
 
-    async def response(self, request: Request) -> Response:
-        exchange = _exchange(request, self._route)
+    async def answer(self, exchange: Exchange) -> Answer:
+        """Return what is told, once the audit line is on disk."""
         try:
             answer = await self._answer(exchange)
             if exchange.caller is not None:
@@ -132,7 +114,7 @@ class _Served:
             self._fault(exchange, error)
             answer = refusal(Fault("fault"), exchange.language)
         self._tell(exchange, answer)
-        return _Reply(answer, exchange, request.scope)
+        return answer
 
     async def _answer(self, exchange: Exchange) -> Answer:
         """Every failure becomes an answer; what we did not foresee is told by its place, and nobody sees its text."""
@@ -162,7 +144,7 @@ class _Served:
     def _tell(self, exchange: Exchange, answer: Answer) -> None:
         seconds = time.perf_counter() - self._started
         self._worker.metrics.answered(exchange.route, answer.status, seconds=seconds, size=exchange.size)
-        if self._route.quiet and answer.status < 500:
+        if self.route.quiet and answer.status < 500:
             return
         tell = logs.logger().debug if answer.status == UNKNOWN_CALLER else logs.logger().info
         tell(
@@ -178,44 +160,22 @@ class _Served:
         )
 
 
-class _Reply(Response):
-    """An answer as Starlette sends it."""
-
-    def __init__(self, answer: Answer, exchange: Exchange, scope: Scope) -> None:
-        self._answer = answer
-        self._exchange = exchange
-        self._scope = scope
-        self._unread = not exchange.body_read and announces_body(scope)
-        self.status_code = int(answer.status)
-        self.background = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope, receive
-        await reply(
-            self._answer,
-            request_id=self._exchange.id,
-            unread=discard_of(self._scope) if self._unread else None,
-            most=linger_bytes(self._scope, known=self._exchange.caller is not None),
-            send=send,
-        )
-
-
-def _exchange(request: Request, route: Route) -> Exchange:
-    parameters = parameters_of(route, request.path_params)
+def _exchange(scope: Scope, receive: Receive, route: Route, parameters: Mapping[str, str]) -> Exchange:
     headers: dict[str, str] = {}
-    for raw, value in request.scope["headers"]:
+    for raw, value in scope["headers"]:
         name = raw.decode("latin-1")  # sent twice: both, by comma, as HTTP has it; two credentials are then none
         headers[name] = f"{headers[name]}, {value.decode('latin-1')}" if name in headers else value.decode("latin-1")
+    client = scope.get("client")
     return Exchange(
         id=secrets.token_hex(8),
-        route=f"{request.method} {route.path}" if route.path else "unrouted",
+        route=f"{scope['method']} {route.path}" if route.path else "unrouted",
         headers=headers,
-        query=_query(request.scope["query_string"]),
-        chunks=chunks_of(request.receive),
+        query=_query(scope["query_string"]) if scope["query_string"] else {},
+        chunks=chunks_of(receive),
         received_at=datetime.now(UTC),
         language=language_of(headers.get("accept-language", "")),
-        client=request.client.host if request.client else "",
-        target=Target(*parameters),
+        client=client[0] if client else "",
+        target=Target(*parameters_of(route, parameters)),
     )
 
 

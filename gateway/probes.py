@@ -1,4 +1,4 @@
-"""What anyone may ask: the CapabilityStatement, health, metrics. Never touches a hospital's data."""
+"""What anyone may ask: the CapabilityStatement, OpenAPI, health, metrics. Never touches a hospital's data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import orjson
 
 from gateway.exchange import Exchange
 from gateway.metrics import CONTENT_TYPE
+from gateway.openapi import document
 from gateway.outcomes import FHIR_JSON, Answer
 from gateway.worker import Worker
 
@@ -18,6 +19,12 @@ async def metadata(exchange: Exchange, worker: Worker) -> Answer:
     """Answer with the CapabilityStatement."""
     del exchange
     return Answer(200, worker.house.capability, {"Content-Type": FHIR_JSON, "Cache-Control": "max-age=60"})
+
+
+async def openapi(exchange: Exchange, worker: Worker) -> Answer:
+    """Answer with the OpenAPI document."""
+    del exchange, worker
+    return Answer(200, document(), {"Content-Type": JSON, "Cache-Control": "max-age=60"})
 
 
 async def live(exchange: Exchange, worker: Worker) -> Answer:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 FHIR = "application/fhir+json"
 BASE = "/fhir"
@@ -26,36 +25,7 @@ class Route:
     single: bool = False
     query: tuple[str, ...] = ()
     answers: tuple[int, ...] = (200,)
-    public: bool = True
     quiet: bool = False
-
-    def openapi(self) -> dict[str, Any]:
-        """Return what FastAPI cannot know of a raw route."""
-        media = (
-            FHIR if self.path.startswith("/fhir") else "text/plain" if self.name == "metrics" else "application/json"
-        )
-        statuses = sorted({*self.answers, *((401, 403, 429, 503, 404, 405) if self.scope else ())})
-        if self.body:
-            statuses = sorted({*statuses, 400, 408, 413, 415})
-        if self.body or self.single:
-            statuses = sorted({*statuses, 422})
-        extra: dict[str, Any] = {
-            "summary": self.summary,
-            "responses": {
-                str(one): {"description": "", "content": {media: {}} | ({FHIR: {}} if one >= 400 else {})}
-                for one in statuses
-            },
-            "parameters": [
-                *({"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in _names(self.path)),
-                *({"name": name, "in": "query", "schema": {"type": "string"}} for name in self.query),
-            ],
-        }
-        if self.scope:
-            extra["security"] = [{"bearer": []}]
-        if self.body:
-            schema = {"type": "object", "required": ["resourceType"]}
-            extra["requestBody"] = {"required": True, "content": {FHIR: {"schema": schema}}}
-        return extra
 
 
 ROUTES = (
@@ -115,6 +85,7 @@ ROUTES = (
         "ready", "/health/ready", ("GET", "HEAD"), "ready", "Can an event be kept now?", answers=(200, 503), quiet=True
     ),
     Route("metrics", "/metrics", ("GET", "HEAD"), "metrics", "Prometheus metrics", quiet=True),
+    Route("openapi", "/openapi.json", ("GET", "HEAD"), "openapi", "This list, as OpenAPI"),
 )  # fmt: skip
 
 
@@ -124,20 +95,27 @@ def parameters_of(route: Route, path: Mapping[str, str]) -> tuple[str | None, st
     return expected, (route.methods[0] if route.single else ""), path.get("id")
 
 
+def route_of(method: str, path: str) -> tuple[Route | None, Mapping[str, str]]:
+    """Return the route of a request and what its address says; None when no route takes this method there."""
+    for route, found in _matching(path):
+        if method in route.methods:
+            return route, found.groupdict()
+    return None, {}
+
+
 def allowed_methods(path: str) -> tuple[str, ...]:
     """Return the methods that an address takes; none when it does not exist."""
-    found: dict[str, None] = {}
-    for route in ROUTES:
-        if _pattern(route.path).fullmatch(path if path != BASE + "/" else BASE):
-            found |= dict.fromkeys(route.methods)
-    return tuple(found)
+    return tuple(dict.fromkeys(method for route, _ in _matching(path) for method in route.methods))
 
 
-def _names(path: str) -> list[str]:
-    return re.findall(r"\{(\w+)\}", path)
+def _matching(path: str) -> Iterator[tuple[Route, re.Match[str]]]:
+    wanted = BASE if path == BASE + "/" else path  # some clients write the base with a slash
+    return ((route, found) for route, pattern in _PATTERNS if (found := pattern.fullmatch(wanted)))
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(
-        "".join("[^/]+" if part.startswith("{") else re.escape(part) for part in re.split(r"(\{\w+\})", path))
-    )
+    parts = re.split(r"\{(\w+)\}", path)  # text, name, text, name, …
+    return re.compile("".join(f"(?P<{one}>[^/]+)" if index % 2 else re.escape(one) for index, one in enumerate(parts)))
+
+
+_PATTERNS = tuple((route, _pattern(route.path)) for route in ROUTES)

@@ -22,7 +22,7 @@ from gateway.worker import Worker, opened
 
 FINISH_WITHIN_S = 7  # with the two seconds of the log's own end: a stop takes less than ten (promise P11)
 KEEP_ALIVE_S = 65
-SWITCH_S = 0.001  # a large bundle at work in its thread gives way to the event loop this often
+SWITCH_S = 0.0002  # a large bundle at work in its thread gives way to the event loop this often, each time it asks
 
 
 def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
@@ -31,7 +31,6 @@ def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
     gc.disable()
     sys.setswitchinterval(SWITCH_S)
     holder: list[Worker] = []
-    app = make_app(lambda: holder[0])
 
     @asynccontextmanager
     async def lifespan(_app: object) -> AsyncIterator[None]:
@@ -43,7 +42,7 @@ def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
             beside.cancel()
             await chores.tried(chores.write_unknown_callers, worker)
 
-    app.router.lifespan_context = lifespan
+    app = make_app(lambda: holder[0], lifespan=lifespan)
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -16,6 +16,7 @@ from pathlib import Path
 from fhir_profiles import errors
 from fhir_profiles.issues import Issue, Message, catalogue
 from gateway.metrics import LABELS, METRICS, PREFIX
+from gateway.openapi import statuses_of
 from gateway.outcomes import ENTRY_STATUS, status_of
 from gateway.routes import ROUTES
 
@@ -124,7 +125,7 @@ def _entries() -> list[str]:
 def _routes() -> list[str]:
     lines = ["## Addresses", "", "| call | what it does | scope | answers |", "|---|---|---|---|"]
     for route in ROUTES:
-        answers = ", ".join(sorted(route.openapi()["responses"]))
+        answers = ", ".join(map(str, statuses_of(route)))
         lines.append(
             f"| `{', '.join(route.methods)} {route.path}` | {route.summary} | {route.scope or '–'} | {answers} |"
         )

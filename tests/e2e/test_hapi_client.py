@@ -1,4 +1,4 @@
-"""A hospital's system written with the HAPI FHIR client (Java): it sends, is refused, validates, reads what we can do."""
+"""A hospital's system written with HAPI FHIR's client (Java): it sends, is refused, validates, reads what we can do."""
 
 from __future__ import annotations
 
