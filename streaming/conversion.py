@@ -84,6 +84,7 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
                     failed.append(person)
                     rows = _quarantine(loaded)
                 computed.append((person, {one.key: loaded.origins.get(one.key, NOWHERE) for one in rows.stays}, rows))
+        numbers.save()
         displaced |= {(finess, person) for stay in numbers.displaced for person in _person_of(connection, finess, stay)}
     written = ownership.assign(connection, computed)
     ownership.move_exits(connection, written)

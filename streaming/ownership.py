@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import orjson
 
 from streaming.database import Database
 from streaming.persons import Person
@@ -36,6 +38,7 @@ INSERT INTO stay (owner, key, finess, status, exit_year, rsa_num, reason, event_
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 QUALITY = "INSERT INTO quality (owner, code, n) VALUES (?, ?, ?)"
+NEW_OWNERS = "INSERT INTO owner (finess) SELECT value FROM json_each(?) RETURNING id, finess"
 BIND = "INSERT INTO owner_alias (finess, alias, owner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 HOLD = "INSERT INTO owner_table (owner, name) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
@@ -57,21 +60,33 @@ def assign(connection: Database, computed: Sequence[tuple[Person, Origins, Perso
     """Give each person that has something to own its smallest old owner, else a new one; bind it to its aliases."""
     taken: set[int] = set()
     written: list[Written] = []
+    without: list[int] = []
     for person, origins, rows in computed:
         owner = None
         if rows.stays or rows.exits or rows.counts or any(rows.tables.values()):
-            free = person.owners - taken
-            owner = min(free) if free else new_owner(connection, person.finess)
-            taken.add(owner)
+            owner = min(person.owners - taken, default=None)
+            if owner is None:
+                without.append(len(written))
+            else:
+                taken.add(owner)
         written.append(Written(person, origins, rows, owner))
+    fresh = new_owners(connection, [written[place].person.finess for place in without])
+    for place, owner in zip(without, fresh, strict=True):
+        written[place] = replace(written[place], owner=owner)
     _bind(connection, (one for one in written if one.owner is not None))
     return written
 
 
-def new_owner(connection: Database, finess: str) -> int:
-    """Return a fresh owner number; numbers are never used again."""
-    [owner] = connection.execute("INSERT INTO owner (finess) VALUES (?) RETURNING id", (finess,)).fetchone()
-    return int(owner)
+def new_owners(connection: Database, hospitals: Sequence[str]) -> list[int]:
+    """Return a fresh owner number for each; numbers are never used again."""
+    if not hospitals:
+        return []
+    listed = orjson.dumps(hospitals).decode()
+    found = connection.execute(NEW_OWNERS, (listed,)).fetchall()
+    given: dict[str, list[int]] = {}
+    for owner, finess in sorted(found, reverse=True):
+        given.setdefault(finess, []).append(int(owner))
+    return [given[finess].pop() for finess in hospitals]
 
 
 def hospital_owner(connection: Database, finess: str) -> int:
@@ -81,7 +96,7 @@ def hospital_owner(connection: Database, finess: str) -> int:
     ).fetchone()
     if row:
         return int(row[0])
-    owner = new_owner(connection, finess)
+    [owner] = new_owners(connection, [finess])
     connection.execute(BIND, (finess, HOSPITAL, owner))
     return owner
 

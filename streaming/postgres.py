@@ -65,6 +65,7 @@ class PostgresDatabase:
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.raw = connection
+        self._copies: dict[tuple[str, str], tuple[sql.Composed, list[str]]] = {}
         self._stages: dict[tuple[str, str], tuple[sql.Composed, sql.Composed, list[str]]] = {}
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> Rows:
@@ -86,6 +87,13 @@ class PostgresDatabase:
         self._stages.clear()
 
     def _insert(self, table: str, columns: str, rest: str, rows: Sequence[Sequence[Any]]) -> None:
+        if not rest.strip():  # nothing can be there already: no need to compare
+            copy, types = self._directly(table, columns)
+            with self.raw.cursor() as cursor, cursor.copy(copy) as arriving:
+                arriving.set_types(types)
+                for row in rows:
+                    arriving.write_row(row)
+            return
         copy, insert, types = self._stage(table, columns)
         with self.raw.transaction(), self.raw.cursor() as cursor:
             with cursor.copy(copy) as arriving:
@@ -94,6 +102,17 @@ class PostgresDatabase:
                     arriving.write_row(row)
             cursor.execute(sql.SQL("{} {}").format(insert, sql.SQL(rest)))
             cursor.execute(sql.SQL("DELETE FROM {}").format(_stage_name(table)))
+
+    def _directly(self, table: str, columns: str) -> tuple[sql.Composed, list[str]]:
+        """Return how to copy to these columns of a table."""
+        found = self._copies.get((table, columns))
+        if found is None:
+            listed, name = sql.SQL(columns), sql.Identifier(table)
+            cursor = self.raw.execute(sql.SQL("SELECT {} FROM {} LIMIT 0").format(listed, name))
+            types = [column.type_display for column in cursor.description or ()]
+            found = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(name, listed), types
+            self._copies[table, columns] = found
+        return found
 
     def _stage(self, table: str, columns: str) -> tuple[sql.Composed, sql.Composed, list[str]]:
         """Return how to copy to the temporary table of these columns and how to insert from it; make it first."""

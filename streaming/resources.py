@@ -24,14 +24,15 @@ SELECT key, id, type, top, top_first, deleted_at, spares, {VERSION}
 FROM resource WHERE finess = ? AND key IN (SELECT value FROM json_each(?))
 """  # noqa: S608
 LOAD_SPARES = f"SELECT {VERSION} FROM spare WHERE finess = ? AND key = ?"  # noqa: S608
-SAVE = f"""
+ADD = f"""
 INSERT INTO resource (finess, key, type, top, top_first, deleted_at, spares, {VERSION})
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""  # noqa: S608
+SAVE = f"""{ADD}
 ON CONFLICT (finess, key) DO UPDATE SET type = excluded.type, top = excluded.top, top_first = excluded.top_first,
     deleted_at = excluded.deleted_at, spares = excluded.spares, stamped = excluded.stamped, stamp = excluded.stamp,
     version_id = excluded.version_id, received = excluded.received, event_id = excluded.event_id,
     entry = excluded.entry, person = excluded.person, stay = excluded.stay, body = excluded.body
-"""  # noqa: S608
+"""
 SAVE_SPARE = f"INSERT INTO spare (finess, key, {VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DECLARE = "INSERT INTO declared (finess, kind, alias, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 REFER = "INSERT INTO refers (finess, target, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
@@ -66,6 +67,7 @@ class _Held:
     type: str
     history: History
     before: Version | None
+    known: bool = False
     had_spares: bool = False
 
 
@@ -127,7 +129,7 @@ def _load(connection: Database, addresses: set[Address]) -> dict[Address, _Held]
             current = _version(columns) if columns[-1] is not None else None
             others = connection.execute(LOAD_SPARES, (finess, key)).fetchall() if spares else []
             history = History(current, top, top_first, deleted_at, tuple(_version(row) for row in others))
-            held[finess, key] = _Held(kind, history, current, had_spares=bool(spares))
+            held[finess, key] = _Held(kind, history, current, known=True, had_spares=bool(spares))
     return held
 
 
@@ -142,7 +144,8 @@ def _save(connection: Database, held: Mapping[Address, _Held], staged: Staged) -
     changed = {address: one for address, one in held.items() if _changed(one)}
     loose = _loose_stays(changed)
     _mark_stays(connection, loose, staged)
-    connection.executemany(SAVE, [_row(address, one) for address, one in held.items()])
+    connection.executemany(ADD, [_row(address, one) for address, one in held.items() if not one.known])
+    connection.executemany(SAVE, [_row(address, one) for address, one in held.items() if one.known])
     _save_spares(connection, held)
     _save_links(connection, changed)
     for (finess, _), one in changed.items():

@@ -115,8 +115,9 @@ def _bodies(value: bytes, entries: list[Any]) -> tuple[list[dict[str, Any]], lis
     They are cut out where every entry is a resource alone and `"resource":` stands nowhere else, so that it is certain
     where one ends and the next begins; else each is written anew.
     """
-    resources = [entry.get("resource") if isinstance(entry, dict) else None for entry in entries]
-    if not all(isinstance(one, dict) for one in resources):
+    found = (entry.get("resource") if isinstance(entry, dict) else None for entry in entries)
+    resources = [one for one in found if isinstance(one, dict)]
+    if len(resources) != len(entries):
         raise Poisoned("event-shape")
     start, end = len(OPENING), value.rfind(CLOSING)
     alone = value.count(NAME) == len(entries) == sum(map(len, entries))

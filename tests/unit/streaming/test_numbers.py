@@ -61,7 +61,27 @@ def test_the_layout_does_not_depend_on_the_order(
         numbers = Numbers(connection, "750712184", start=crowded)
         for stay in order:
             numbers(stay, 2024)
+            if len(stay) == 1:
+                numbers.save()
+        numbers.save()
         layouts.append(sorted(connection.execute("SELECT rsa_num, stay FROM rsa_number").fetchall()))
 
     assert layouts[0] == layouts[1]
     assert len(layouts[0]) == len(stays)
+
+
+def test_numbers_are_kept_from_one_round_to_the_next(connection: sqlite3.Connection) -> None:
+    first = Numbers(connection, "750712184", start=lambda _: "0000000007")
+    first.expect(["b", "c"])
+    given = [first("b", 2024), first("c", 2024)]
+    first.save()
+    then = Numbers(connection, "750712184", start=lambda _: "0000000007")
+    then.expect(["a", "c"])
+    taken = then("a", 2024)
+    then.save()
+
+    assert given == ["0000000007", "0000000008"]
+    assert (taken, then("c", 2024), then.displaced) == ("0000000007", "0000000009", {"b", "c"})
+    assert connection.execute("SELECT rsa_num, stay FROM rsa_number ORDER BY 1").fetchall() == [
+        ("0000000007", "a"), ("0000000008", "b"), ("0000000009", "c"),
+    ]  # fmt: skip

@@ -148,3 +148,42 @@ def test_odd_shapes_inside_a_resource_never_raise() -> None:
     [entry] = read(event(odd)).entries
 
     assert entry.version.person is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"",
+        b',"timestamp":"2025-01-01T00:00:00Z","type":"collection"',
+        b',"type":"collection","entry_":[{"resource":{}}]',
+        b' , "type": "collection"',
+        b',"signature":{"who":{"display":"}],\\"resourceType\\":\\"Bundle\\"}"}}',
+    ],
+)
+@pytest.mark.parametrize(
+    "nested",
+    [
+        {},
+        {"note": 'a text },{"resource":{ }],"resourceType":"Bundle"'},
+        {"contained": [{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Basic"}}]}]},
+        {"contained": [{"entry": [{"fullUrl": "x"}], "resourceType": "Bundle"}]},
+    ],
+)
+def test_the_bytes_of_each_resource_are_its_own_whatever_stands_around_it(more: bytes, nested: dict[str, Any]) -> None:
+    made = [patient(), resource("Observation", "obs-1") | nested, condition("c-1", "I10")]
+    written = [orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in made]
+    entries = b",".join(b'{"resource":' + one + b"}" for one in written)
+    value = b'{"entry":[' + entries + b'],"resourceType":"Bundle"' + more + b"}"
+
+    read_ = read(Event("e", "k", event(patient()).headers, value))
+
+    assert [one.version.body for one in read_.entries] == written
+
+
+def test_entries_that_say_more_than_a_resource_are_written_anew() -> None:
+    made = [patient(), condition("c-1", "I10")]
+    value = orjson.dumps({"resourceType": "Bundle", "entry": [{"fullUrl": "x", "resource": one} for one in made]})
+
+    read_ = read(Event("e", "k", event(patient()).headers, value))
+
+    assert [orjson.loads(one.version.body) for one in read_.entries] == made
