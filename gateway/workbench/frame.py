@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from nicegui import ui
 
-from gateway.workbench.sessions import IDLE_S, Session
+from gateway.workbench.sessions import Session
 from gateway.workbench.words import say
 
 PAGES = (
@@ -17,6 +17,7 @@ PAGES = (
     ("page-flow", "/workbench/flow"),
     ("page-tables", "/workbench/tables"),
 )
+LOOK_S = 20.0
 CSS = """
 :root { --wb-blue: #14508c; --wb-red: #b3261e; --wb-amber: #8a5200; --wb-grey: #5f6368 }
 body.body--dark { --wb-blue: #9cc7f5; --wb-red: #f2b8b5; --wb-amber: #f5c26b; --wb-grey: #b0b4b8 }
@@ -90,7 +91,7 @@ def frame(session: Session, here: str) -> Iterator[None]:
             f'flat round color=white aria-label="{say("dark", language)}"'
         )
         ui.button(say("leave", language), on_click=_leave).props("flat color=white no-caps")
-    ui.timer(IDLE_S, _leave, once=True)
+    ui.timer(LOOK_S, lambda: _leave() if session.idle() else None)
     with ui.element("main").classes("w-full"):
         yield
 

@@ -16,6 +16,7 @@ from gateway.workbench.sessions import Sessions
 
 COOKIE = "snds_workbench"
 LOGIN = "/workbench/login"
+ACT = '42["event"'  # engine.io message, socket.io event, NiceGUI's name for what somebody did
 OPEN = (LOGIN, "/_nicegui/")
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
@@ -58,13 +59,28 @@ class Guard:
         known = scope["path"].startswith(OPEN) or self._sessions.find(token_of(scope["headers"])) is not None
         if scope["type"] == "websocket":
             if known and _same_origin(scope["headers"]):
-                await self._app(scope, receive, send)
+                await self._app(scope, _Awake(receive, self._sessions, token_of(scope["headers"])).receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
         elif known:
             await self._app(scope, receive, _Secured(send).send)
         else:
             await _to_login(send)
+
+
+class _Awake:
+    """What a reader does in a page keeps the session open, heartbeats do not; without one nothing is heard."""
+
+    def __init__(self, receive: Receive, sessions: Sessions, token: str | None) -> None:
+        self._receive = receive
+        self._sessions = sessions
+        self._token = token
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if str(message.get("text") or "").startswith(ACT) and self._sessions.find(self._token) is None:
+            return {"type": "websocket.disconnect", "code": 1008}
+        return message
 
 
 class _Secured:

@@ -28,8 +28,8 @@ button {{ background: #14508c; color: #fff; border: 0; border-radius: .3rem }}
 <button type="submit">{enter}</button></form></main></body></html>"""
 
 
-def add_login(app: FastAPI, sessions: Sessions, *, secure: bool) -> None:
-    """Add the routes of the door. `secure` marks the cookie for TLS only."""
+def add_login(app: FastAPI, sessions: Sessions) -> None:
+    """Add the routes of the door. Behind a TLS proxy (`X-Forwarded-Proto`) the cookie is for TLS only."""
 
     @app.get(LOGIN)
     async def form(request: Request) -> Response:
@@ -47,6 +47,7 @@ def add_login(app: FastAPI, sessions: Sessions, *, secure: bool) -> None:
         if token is None:
             return _page(_language(request), status=401)
         answer = RedirectResponse(HOME, status_code=303)
+        secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure, path="/")
         return answer
 

@@ -60,7 +60,7 @@ def make_app(data_dir: Path) -> FastAPI:
     sessions = Sessions(Access(data_dir))
     desk = Desk(data_dir, loaded.yardstick, sessions)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    add_login(app, sessions, secure=False)
+    add_login(app, sessions)
     for path, draw in PAGES:
         _add(path, draw, desk)
     ui.run_with(app, title="snds-gateway", language="fr", show_welcome_message=False, gzip_middleware_factory=None)

@@ -1,4 +1,4 @@
-"""An API key of the gateway → a session in memory, forgotten after 15 minutes without a request.
+"""An API key of the gateway → a session in memory, forgotten after 15 minutes in which nothing was done.
 
 Holds who came and which language they read; never a bundle, never the key. Nothing is written to a disk.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from fhir_profiles.issues import Language
 from gateway.access import Access
+from gateway.contracts import now_utc
 from transformers.contract import Contract
 
 IDLE_S = 15 * 60
@@ -25,8 +26,13 @@ class Session:
     contract: Contract
     scopes: frozenset[str]
     credential: str
-    language: Language = "fr"
+    language: Language
+    clock: Callable[[], float]
     seen_at: float = 0.0
+
+    def idle(self) -> bool:
+        """Say whether nothing was done for too long."""
+        return self.clock() - self.seen_at > IDLE_S
 
 
 @dataclass(slots=True, repr=False)
@@ -46,15 +52,16 @@ class Sessions:
             return None
         contract = self.access.hospitals.contracts[found.finess]
         token = secrets.token_urlsafe(32)
-        self._open[token] = Session(contract, found.scopes, found.key_id, language, self.clock())
+        self._open[token] = Session(contract, found.scopes, found.key_id, language, self.clock, self.clock())
         return token
 
     def find(self, token: str | None) -> Session | None:
-        """Return the session of a token and note that it was used; None once it is idle or gone."""
+        """Return the session of a token and note that it was used; None once it is idle, left or its key withdrawn."""
         session = self._open.get(token or "")
         if session is None:
             return None
-        if self.clock() - session.seen_at > IDLE_S:
+        self.access.refresh()
+        if session.idle() or not self._holds(session):
             del self._open[token or ""]
             return None
         session.seen_at = self.clock()
@@ -64,7 +71,10 @@ class Sessions:
         """Forget a session."""
         self._open.pop(token or "", None)
 
+    def _holds(self, session: Session) -> bool:
+        credential = self.access.hospitals.by_key_id.get(session.credential)
+        return credential is not None and (credential.expires is None or credential.expires > now_utc())
+
     def _forget_idle(self) -> None:
-        now = self.clock()
-        for token in [token for token, one in self._open.items() if now - one.seen_at > IDLE_S]:
+        for token in [token for token, one in self._open.items() if one.idle()]:
             del self._open[token]
