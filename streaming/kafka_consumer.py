@@ -6,14 +6,17 @@ no group has to be kept alive, and a writer that works for long misses no heartb
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import orjson
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, KafkaTimeoutError, OffsetOutOfRangeError
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from streaming.broker import READ_BYTES
@@ -24,6 +27,7 @@ POLL_MS = 200
 POLL_RECORDS = 500
 FULL_BYTES = 4 * 1024 * 1024
 ANSWER_S = 10.0
+CHECK_S = 5.0
 COLUMNS = 4
 
 
@@ -37,9 +41,29 @@ class KafkaLog:
         self._connection = connection
         self._topic = topic
         self._answer_s = answer_s
+        self._client: KafkaConsumer | None = None
+        self._next: dict[int, int] = {}
+        self._buffers: dict[int, deque[Record]] = {}
+        self._waiting: dict[int, int] = {}
+        self._identity: str | None = None
+        self._asked: set[int] = set()
+        self._check_at = time.monotonic() + CHECK_S
+        self._behind: dict[TopicPartition, int] = {}
         try:
-            self._consumer = KafkaConsumer(
-                **connection.arguments(),
+            self._partitions = tuple(sorted(self._consumer.partitions_for_topic(topic) or ()))
+        except KafkaError as error:
+            raise self._lost(error) from None
+
+    @property
+    def _consumer(self) -> KafkaConsumer:
+        """The client, a new one after a failure: kafka-python 3.0.12 may never reach a broker again that was away.
+
+        Seen with three brokers: a leader moved, all restarted, all paused (tests/faults/test_campaign.py).
+        Raises `KafkaError` while the brokers are away.
+        """
+        if self._client is None:
+            self._client = KafkaConsumer(
+                **self._connection.arguments(),
                 group_id=None,
                 enable_auto_commit=False,
                 isolation_level="read_committed",
@@ -47,15 +71,16 @@ class KafkaLog:
                 max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
                 request_timeout_ms=10_000,
             )
-            known = self._consumer.partitions_for_topic(topic) or ()
-        except KafkaError as error:
-            raise away(error) from None
-        self._partitions = tuple(sorted(known))
-        self._next: dict[int, int] = {}
-        self._buffers: dict[int, deque[Record]] = {}
-        self._waiting: dict[int, int] = {}
-        self._identity: str | None = None
-        self._asked: set[int] = set()
+            self._assign()
+        return self._client
+
+    def _lost(self, error: KafkaError) -> Unavailable:
+        """Let go of a client that failed; say what it means for the caller."""
+        client, self._client = self._client, None
+        self._behind = {}
+        if client is not None:
+            threading.Thread(target=_close, args=(client,), name="kafka-abandon", daemon=True).start()
+        return away(error)
 
     def partitions(self) -> Sequence[int]:
         """See `broker.Consumer`."""
@@ -115,11 +140,12 @@ class KafkaLog:
                 answered = time.monotonic()
                 yield record
             if time.monotonic() - answered > self._answer_s:
-                raise Unavailable("broker-away")
+                raise self._lost(KafkaTimeoutError())
 
     def close(self) -> None:
         """Let go of the sockets."""
-        self._consumer.close()
+        if self._client is not None:
+            _close(self._client)
 
     def _edge(self, partition: int, *, first: bool) -> int:
         where = TopicPartition(self._topic, partition)
@@ -127,24 +153,25 @@ class KafkaLog:
             ask = self._consumer.beginning_offsets if first else self._consumer.end_offsets
             return int(ask([where], timeout_ms=int(500 * self._answer_s))[where])
         except KafkaError as error:
-            raise away(error) from None
+            raise self._lost(error) from None
 
     def _start_at(self, partition: int, offset: int) -> None:
         known = partition in self._next
         self._next[partition] = offset
         self._buffers[partition] = deque()
         self._waiting[partition] = 0
-        if known:
-            self._consumer.seek(TopicPartition(self._topic, partition), offset)
+        if self._client is not None and known:
+            self._client.seek(TopicPartition(self._topic, partition), offset)
         else:
             self._assign()
 
     def _assign(self) -> None:
         """Fetch the partitions that are read, each from the record after the last one that is buffered."""
-        self._consumer.assign([TopicPartition(self._topic, partition) for partition in self._next])
-        for partition, offset in self._next.items():
-            buffer = self._buffers[partition]
-            self._consumer.seek(TopicPartition(self._topic, partition), buffer[-1].offset + 1 if buffer else offset)
+        if self._client is None:  # the next one begins there
+            return
+        self._client.assign([TopicPartition(self._topic, partition) for partition in self._next])
+        for partition in self._next:
+            self._client.seek(TopicPartition(self._topic, partition), self._place(partition))
 
     def _fill_once_a_round(self, partition: int) -> None:
         """Poll when a partition is asked for the second time since the last poll: a round over all waits once."""
@@ -158,17 +185,41 @@ class KafkaLog:
         """Poll once; partitions with a full buffer pause, so that memory stays bounded."""
         full = [TopicPartition(self._topic, one) for one, size in self._waiting.items() if size > FULL_BYTES]
         try:
-            self._consumer.pause(*full)
-            polled = self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
-            self._consumer.resume(*full)
+            consumer = self._consumer
+            consumer.pause(*full)
+            polled = consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS)
+            consumer.resume(*full)
+            if time.monotonic() >= self._check_at:
+                self._check_progress(consumer, moving={*full, *polled})
         except OffsetOutOfRangeError:
             raise Misconfigured("offset-lost", "the log no longer holds the next event to apply") from None
         except KafkaError as error:
-            raise away(error) from None
+            raise self._lost(error) from None
         for where, records in polled.items():
             buffer = self._buffers[where.partition]
             buffer.extend(_record(where.partition, record) for record in records)
             self._waiting[where.partition] += sum(len(record.value or b"") for record in records)
+
+    def _check_progress(self, consumer: KafkaConsumer, *, moving: AbstractSet[TopicPartition]) -> None:
+        """Tell a partition with nothing new from a client that brings nothing: twice at one place, it is replaced."""
+        self._check_at = time.monotonic() + CHECK_S
+        places = {TopicPartition(self._topic, partition): self._place(partition) for partition in self._next}
+        ends = consumer.end_offsets(list(places), timeout_ms=int(500 * self._answer_s))
+        behind = {one: place for one, place in places.items() if ends[one] > place and one not in moving}
+        stuck = behind.items() & self._behind.items()
+        self._behind = behind
+        if stuck:
+            raise KafkaTimeoutError
+
+    def _place(self, partition: int) -> int:
+        """Return the next offset to fetch."""
+        buffer = self._buffers[partition]
+        return buffer[-1].offset + 1 if buffer else self._next[partition]
+
+
+def _close(client: KafkaConsumer) -> None:
+    with contextlib.suppress(KafkaError):  # it is let go of, whatever it still waits for
+        client.close(autocommit=False, timeout_ms=1_000)
 
 
 def _record(partition: int, record: ConsumerRecord) -> Record:
