@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,10 @@ def expected() -> str:
 
 
 EXPECTED: list[str] = []
+EXAMPLES = int(os.environ.get("PERMUTATIONS", "25"))  # 500 in the long form: tests/faults/permutations.py
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     order=st.permutations(range(len(STORY))),
     repeated=st.lists(st.integers(0, len(STORY) - 1), max_size=5),
