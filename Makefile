@@ -6,14 +6,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test faults test-servers check bench docs sbom audit format lock clean
+.PHONY: help install demo serve test faults faults-long test-servers check bench docs sbom audit format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
 	@echo "make install  .venv with the product alone"
 	@echo "make serve    the gateway on 127.0.0.1:8080 with DATA=$(DATA) (made by snds-gateway init)"
 	@echo "make test     everything the project promises, attacked"
-	@echo "make faults   processes killed and paused under load for SECONDS=60, SEEDS=\"1 3 4\": one JSON line a run"
+	@echo "make faults   processes, servers, disks, network and clock harmed under load for SECONDS=60, SEEDS=\"1 3 4\""
+	@echo "make faults-long  the same with 2,000 bundles and times judged; killed writers 20 times a point; 500 permutations"
 	@echo "make check    format, lint, types, import direction, documents (under a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
@@ -50,6 +51,11 @@ test-servers:
 
 faults: $(VENV)/.developer test-servers
 	@$(BIN)/python -m tests.faults.campaign --seconds $(or $(SECONDS),60) $(foreach seed,$(or $(SEEDS),1 3 4),--seed $(seed))
+
+faults-long: $(VENV)/.developer test-servers
+	@$(BIN)/python -m tests.faults.campaign --seed $(or $(SEEDS),7) --stays 1780 --seconds $(or $(SECONDS),300) --judge-times
+	@$(BIN)/python -m tests.faults.writer_kills --times 20
+	@$(BIN)/python -m tests.faults.permutations --times 500
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What tests start for real: Java and Maven (Kafka, HAPI's client), PostgreSQL, nginx, Chromium, npm (axe-core). As root, from the
-# distribution's packages; else says what is missing, and the tests that need it are skipped with the same line.
+# What tests start for real: Java and Maven (Kafka, HAPI's client), PostgreSQL, nginx, Chromium, npm (axe-core),
+# libfaketime (a clock that jumps, for processes of the tests alone). As root, from the distribution's packages; else
+# says what is missing, and the tests that need it are skipped with the same line.
 # No service of the machine is started.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
@@ -8,6 +9,7 @@ here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 missing=""
 command -v javac >/dev/null || missing="$missing openjdk-17-jdk-headless"
 command -v mvn >/dev/null || missing="$missing maven"
+ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$missing faketime"
 command -v nginx >/dev/null || missing="$missing nginx-light"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v chromedriver >/dev/null || missing="$missing chromium-driver"
