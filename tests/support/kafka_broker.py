@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -142,9 +141,8 @@ class KafkaBroker:
             self._process.kill()
             self._process.wait()
 
-    def listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _properties(self) -> dict[str, str]:
         return {
