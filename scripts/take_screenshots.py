@@ -55,8 +55,11 @@ def _pages(browser: Browser) -> None:
     browser.wait(lambda: browser.all("table"))
     browser.picture(IMAGES / "workbench-quality.png")
     browser.go("/workbench/flow")
-    browser.one("[data-testid=balance]")
+    browser.wait(lambda: browser.text("[data-testid=balance]"))
     browser.picture(IMAGES / "workbench-flow.png")
+    browser.go("/workbench/profiles")
+    browser.wait(lambda: browser.all(".wb-node"))
+    browser.picture(IMAGES / "workbench-profiles.png")
 
 
 if __name__ == "__main__":

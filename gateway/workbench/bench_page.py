@@ -72,7 +72,9 @@ class _Bench:
                 with ui.tabs().props("dense no-caps align=left") as tabs:
                     for key in views.TABS:
                         ui.tab(key, label=say(key, language))
-                self.tabs = ui.tab_panels(tabs, value=views.TABS[0]).classes("w-full").props("keep-alive")
+                self.tabs = (
+                    ui.tab_panels(tabs, value=views.TABS[0], animated=False).classes("w-full").props("keep-alive")
+                )
                 with self.tabs:
                     for key in views.TABS:
                         with ui.tab_panel(key).classes("p-0"):

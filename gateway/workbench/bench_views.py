@@ -169,7 +169,7 @@ def rows_view(analysis: Analysis, content: bytes, *, language: Language, go: Go)
         for name in names:
             ui.tab(name, label=f"{name} ({len(analysis.tables[name])})")
     drawn = {}
-    with ui.tab_panels(tabs, value=names[0]).classes("w-full").props("keep-alive") as panels:
+    with ui.tab_panels(tabs, value=names[0], animated=False).classes("w-full").props("keep-alive") as panels:
         for name in names:
             with ui.tab_panel(name).classes("p-0"):
                 drawn[name] = _table(analysis, name, content, language=language, go=go)
