@@ -35,6 +35,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._replaying = False
         self._rest: asyncio.Event | None = None
         self._rest_bytes = 0
+        self._body_left: int | None = None  # None: chunked, only the parser knows where it ends
 
     def discard_rest(self, most: int) -> asyncio.Event:
         """Throw the rest of the body away as it comes, without waking anybody.
@@ -50,12 +51,17 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body over, or throw it away."""
+        if self._body_left is not None:
+            self._body_left -= len(body)
         if self._rest is None:
             super().on_body(body)
-            return
-        self._rest_bytes -= len(body)
-        if self._rest_bytes < 0:
-            self._rest.set()
+        else:
+            self._thrown_away(self._rest, len(body))
+
+    def _thrown_away(self, rest: asyncio.Event, size: int) -> None:
+        self._rest_bytes -= size
+        if self._rest_bytes < 0 or (self._body_left is not None and self._body_left <= 0):
+            rest.set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers."""
@@ -74,6 +80,10 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and refuse headers without end."""
+        if self._rest is not None and self._body_left is not None:  # the connection ends with it: nothing to parse
+            self._body_left -= len(data)
+            self._thrown_away(self._rest, len(data))
+            return
         if self._in_headers:
             self._header_bytes += len(data)
         self._unset_keepalive_if_required()
@@ -138,6 +148,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._replaying:
             return
         self._headers_came()
+        self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), None)
         super().on_headers_complete()
 
     def _wait_for_headers(self) -> None:

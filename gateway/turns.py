@@ -1,11 +1,18 @@
-"""Long work is done one at a time, hospitals in turn: a flood of one does not hold up another. Promise: P8."""
+"""Long work is done one at a time, hospitals in turn: a flood of one does not hold up another. Promise: P8.
+
+It shares the interpreter with the event loop and slows it: it begins when a round of the loop is short.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+
+CROWD_S = 0.002
+PATIENCE_S = 0.05
 
 
 class Turns:
@@ -45,3 +52,14 @@ class Turns:
                 next_one.set_result(None)
                 return
         self._taken = False
+
+
+async def quiet(*, clock: Callable[[], float] = time.monotonic) -> None:
+    """Return when the event loop has no crowd to serve, or after a while: refusals and small requests come first."""
+    begun = last = clock()
+    while last - begun < PATIENCE_S:
+        await asyncio.sleep(0)
+        now = clock()
+        if now - last < CROWD_S:
+            return
+        last = now

@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.publishing import open_publisher, open_register
 from gateway.settings import Settings
 from gateway.tokens import Spent, Tokens
-from gateway.turns import Turns
+from gateway.turns import Turns, quiet
 from streaming.broker import Publisher
 from streaming.opposition import Acts
 from streaming.reading import LOG
@@ -143,6 +143,7 @@ class Worker:
         if exchange.size <= INLINE_BYTES:
             return work()
         async with self.turns.turn(exchange.caller.finess if exchange.caller else ""):
+            await quiet()
             return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
 
 

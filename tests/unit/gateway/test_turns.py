@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import accumulate
 
-from gateway.turns import Turns
+import pytest
+
+from gateway.turns import PATIENCE_S, Turns, quiet
 
 
 async def test_hospitals_take_turns_whoever_came_first() -> None:
@@ -78,3 +82,21 @@ async def test_one_cancelled_at_the_moment_of_its_turn_passes_it_on() -> None:
         entered.append("last")
 
     assert entered == ["stays", "last"]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "waited"),
+    [([0.0001], 1), ([0.01, 0.01, 0.0001], 3), ([0.01] * 100, round(PATIENCE_S / 0.01))],
+    ids=["at once when nobody waits", "after a crowd", "in the end, however long the crowd"],
+)
+async def test_long_work_begins_when_the_loop_has_no_crowd(rounds: list[float], waited: int) -> None:
+    looked: Iterator[float] = accumulate([0.0, *rounds])
+    seen: list[float] = []
+
+    def clock() -> float:
+        seen.append(next(looked))
+        return seen[-1]
+
+    await quiet(clock=clock)
+
+    assert len(seen) - 1 == waited
