@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,12 +26,14 @@ PURGED = "tables.purged.duckdb"
 MEMORY_LIMIT = "192MB"
 THREADS = 1  # a second one costs a fifth more processor time, which the workers beside it want
 CHECKPOINT = "32MB"
+OWNERS_A_PART = 8192
 
 
 class DuckDbSink:
     """The tables of an embedded installation. Used by one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, owners_a_part: int = OWNERS_A_PART) -> None:
+        self.owners_a_part = owners_a_part
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._lock = _lock(path.with_suffix(".lock"))
@@ -62,7 +65,7 @@ class DuckDbSink:
         """Commit a change with the marks of what it touches; return its number."""
         years = {year_of(name) for name in change.rows} - {None}
         self._make([*change.rows, *(name for year in years if year is not None for name in tables_of_year(year))])
-        touched = sorted({*change.rows, *(name for name in change.removed if name in self._made)})
+        touched = sorted(self._touched(change))
         self._connection.execute("BEGIN")
         try:
             for table, owners in sorted(change.removed.items()):
@@ -70,7 +73,7 @@ class DuckDbSink:
                     self._remove(table, owners)
             for table, rows in sorted(change.rows.items()):
                 self._insert(table, rows)
-            self._connection.execute("INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[])", [touched])
+            self._mark([name for name, _ in touched], [part for _, part in touched])
             self._connection.execute("UPDATE marks.change SET number = number + 1")
             self._connection.execute("COMMIT")
         except BaseException as error:
@@ -91,7 +94,7 @@ class DuckDbSink:
 
     def mark_all(self) -> None:
         """Mark every table as not yet published: these tables take the place of others."""
-        self._connection.execute("INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[])", [sorted(self._made)])
+        self._mark(sorted(self._made), [None] * len(self._made))
 
     def mark_published(self, tables: frozenset[str]) -> None:
         """Forget the marks of these tables."""
@@ -111,14 +114,31 @@ class DuckDbSink:
                 years.add(year)
         return tuple(sorted([*timeless_tables(), *(name for year in years for name in tables_of_year(year))]))
 
-    def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
-        """Write one official table as Parquet, in an order that helps joins, with key-value metadata."""
+    def parts(self, table: str) -> tuple[int, ...]:
+        """Return the parts of a table that hold rows; part 0 when none does. A table whose rows merge has one."""
+        if layout_of(table).merges:
+            return (0,)
+        query = f"SELECT DISTINCT owner // {self.owners_a_part} FROM rows.{_quoted(table)} ORDER BY 1"  # noqa: S608
+        return tuple(int(part) for (part,) in self.query(query)) or (0,)
+
+    def changed_parts(self, table: str) -> frozenset[int] | None:
+        """Return the parts of a table that changed since it was last published; None: all of it."""
+        rows = self.query("SELECT DISTINCT part FROM marks.unpublished WHERE name = ?", [table])
+        if layout_of(table).merges or (None,) in rows:
+            return None
+        return frozenset(int(part) for (part,) in rows)
+
+    def export(self, table: str, path: Path, *, part: int = 0, about: Mapping[str, str]) -> None:
+        """Write a part of one official table as Parquet, in an order that helps joins, with key-value metadata."""
         layout = layout_of(table)
+        first = part * self.owners_a_part
+        chosen = "true" if layout.merges else f"owner >= {first} AND owner < {first + self.owners_a_part}"
         order = f" ORDER BY {', '.join(layout.sort)}" if layout.sort else ""
         target = str(path).replace("'", "''")
         told = ", ".join(f"{_quoted(name)}: {_literal(value)}" for name, value in {"table": table, **about}.items())
         options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{told}}}"
-        self._connection.execute(f"COPY (SELECT * FROM main.{_quoted(table)}{order}) TO '{target}' ({options})")  # noqa: S608
+        query = f"SELECT * FROM ({layout.view(_shown(table, chosen))}){order}"  # noqa: S608
+        self._connection.execute(f"COPY ({query}) TO '{target}' ({options})")
 
     def count(self, held: Mapping[str, Sequence[int]]) -> int:
         """Return how many rows these owners have in these tables."""
@@ -177,10 +197,20 @@ class DuckDbSink:
             layout = layout_of(name)
             columns = ", ".join(f"{_quoted(column.name)} {column.duckdb}" for column in layout.columns)
             self._connection.execute(f"CREATE TABLE IF NOT EXISTS rows.{_quoted(name)} (owner BIGINT, {columns})")
-            shown = f"(SELECT * FROM rows.{_quoted(name)} WHERE owner NOT IN (SELECT owner FROM marks.hidden))"  # noqa: S608
-            view = layout.view(shown)
+            view = layout.view(_shown(name))
             self._connection.execute(f"CREATE OR REPLACE VIEW main.{_quoted(name)} AS {view}")
             self._made.add(name)
+
+    def _touched(self, change: Change) -> set[tuple[str, int]]:
+        """Return the (table, part) whose rows go or come."""
+        gone = ((name, owner) for name, owners in change.removed.items() if name in self._made for owner in owners)
+        come = ((name, owner) for name, rows in change.rows.items() for owner, _ in rows)
+        return {(name, owner // self.owners_a_part) for name, owner in chain(gone, come)}
+
+    def _mark(self, names: Sequence[str], parts: Sequence[int | None]) -> None:
+        self._connection.execute(
+            "INSERT INTO marks.unpublished SELECT unnest(?::VARCHAR[]), unnest(?::BIGINT[])", [names, parts]
+        )
 
     def _remove(self, table: str, owners: Sequence[int]) -> None:
         self._connection.execute(
@@ -200,6 +230,12 @@ class DuckDbSink:
 
     def _has_rows(self, name: str) -> bool:
         return bool(self.query(f"SELECT EXISTS (SELECT 1 FROM rows.{_quoted(name)})")[0][0])  # noqa: S608
+
+
+def _shown(name: str, chosen: str = "true") -> str:
+    """Return the rows of a table that readers may see, of some owners."""
+    hidden = "(SELECT owner FROM marks.hidden)"
+    return f"(SELECT * FROM rows.{_quoted(name)} WHERE owner NOT IN {hidden} AND {chosen})"  # noqa: S608
 
 
 def _lock(path: Path) -> BinaryIO:

@@ -1,7 +1,8 @@
-"""Tables → D/lake: immutable publications for readers, one Parquet file a table, behind views with official names.
+"""Tables → D/lake: immutable publications for readers, Parquet files behind views with official names.
 
 `v/N/*.parquet` are all of one snapshot, unchanged files are hard links; `snds.duckdb` is renamed in when they are
-all on disk, so that a reader sees one publication or the next, never a mixture. Never changes a published file.
+all on disk, so that a reader sees one publication or the next, never a mixture. A big table is cut in parts by the
+persons that own its rows, so that a change rewrites only theirs. Never changes a published file.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +21,7 @@ from streaming.sink import Exporting
 
 DATABASE = "snds.duckdb"
 REFERENCE = "reference"
+PARTS = ".owners-a-part"
 KEPT_S = 600.0
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MIN_PAUSE_S = 1.0
@@ -50,25 +52,21 @@ class Lake:
         """
         started = self._clock()
         changed = sink.unpublished()
-        previous = self._current()
-        target = self._folder / "v" / str((int(previous.name) if previous else 0) + 1)
+        current = self._current()
+        previous = _comparable(current, sink.owners_a_part)
+        target = self._folder / "v" / str((int(current.name) if current else 0) + 1)
         building = self._folder / "v" / ".building"
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
-        tables = sink.published_tables()
-        for table in tables:
-            path = building / f"{table}.parquet"
-            old = previous / path.name if previous else None
-            if old is not None and table not in changed and old.is_file():
-                os.link(old, path)
-            else:
-                sink.export(table, path, about=about)
-                _sync(path)
-        tables = (*tables, *self._add_reference(building))
+        shown = {table: _add(sink, table, building, previous=previous, changed=changed, about=about)
+                 for table in sink.published_tables()}  # fmt: skip
+        shown |= self._add_reference(building)
+        (building / PARTS).write_text(str(sink.owners_a_part), encoding="ascii")
+        _sync(building / PARTS)
         _sync(building)
         building.rename(target)
         _sync(target.parent)
-        self._show(tables, target)
+        self._show(shown, target)
         sink.mark_published(changed)
         now = self._clock()
         self._next_at = now + max(MIN_PAUSE_S, PAUSE_RATIO * (now - started))
@@ -80,22 +78,22 @@ class Lake:
             if time.time() - following.stat().st_mtime > keep_s:
                 shutil.rmtree(version)
 
-    def _add_reference(self, building: Path) -> list[str]:
-        """Put the operator's reference tables beside the rows (`IR_PHA_R`); return their names."""
-        names = []
+    def _add_reference(self, building: Path) -> dict[str, list[str]]:
+        """Put the operator's reference tables beside the rows (`IR_PHA_R`); return their names and files."""
+        shown = {}
         for file in sorted((self._folder.parent / REFERENCE).glob("*.parquet")):
             shutil.copyfile(file, building / file.name)
             _sync(building / file.name)
-            names.append(file.stem)
-        return names
+            shown[file.stem] = [file.name]
+        return shown
 
-    def _show(self, tables: Iterable[str], target: Path) -> None:
+    def _show(self, shown: Mapping[str, Sequence[str]], target: Path) -> None:
         temporary = self._folder / ".building.duckdb"
         temporary.unlink(missing_ok=True)
         with duckdb.connect(str(temporary)) as connection:
-            for table in tables:
-                file = str(target / f"{table}.parquet").replace("'", "''")
-                connection.execute(f"CREATE VIEW \"{table}\" AS SELECT * FROM read_parquet('{file}')")  # noqa: S608
+            for table, names in shown.items():
+                files = ", ".join("'" + str(target / name).replace("'", "''") + "'" for name in names)
+                connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet([{files}])')  # noqa: S608
         _sync(temporary)
         temporary.replace(self._folder / DATABASE)
         _sync(self._folder)
@@ -109,6 +107,37 @@ class Lake:
         """Return the last complete publication: folders get a number once all their files are on disk."""
         versions = self._versions()
         return versions[-1] if versions else None
+
+
+def _add(
+    sink: Exporting,
+    table: str,
+    building: Path,
+    *,
+    previous: Path | None,
+    changed: frozenset[str],
+    about: Mapping[str, str],
+) -> list[str]:
+    """Put the files of one table into a publication: those that did not change are the ones of the previous."""
+    touched = sink.changed_parts(table) if table in changed else frozenset()
+    names = []
+    for part in sink.parts(table):
+        name = f"{table}.{part}.parquet" if part else f"{table}.parquet"
+        old = previous / name if previous else None
+        if old is not None and touched is not None and part not in touched and old.is_file():
+            os.link(old, building / name)
+        else:
+            sink.export(table, building / name, part=part, about=about)
+            _sync(building / name)
+        names.append(name)
+    return names
+
+
+def _comparable(publication: Path | None, owners_a_part: int) -> Path | None:
+    """Return a publication whose files are cut as the next ones are; None when there is none."""
+    marker = publication / PARTS if publication else None
+    same = marker is not None and marker.is_file() and marker.read_text(encoding="ascii") == str(owners_a_part)
+    return publication if same else None
 
 
 def _sync(path: Path) -> None:

@@ -89,6 +89,19 @@ class Exporting(Protocol):
         """Return the official tables that readers should see now: the fixed ones, and every year that has rows."""
         ...
 
-    def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
-        """Write one official table as a Parquet file that says what it was made from."""
+    @property
+    def owners_a_part(self) -> int:
+        """Return how many owners share a part: files cut otherwise cannot stand beside each other."""
+        ...
+
+    def parts(self, table: str) -> tuple[int, ...]:
+        """Return the parts of a table that hold rows; part 0 when none does."""
+        ...
+
+    def changed_parts(self, table: str) -> frozenset[int] | None:
+        """Return the parts of a table that changed since it was last published; None: all of it."""
+        ...
+
+    def export(self, table: str, path: Path, *, part: int = 0, about: Mapping[str, str]) -> None:
+        """Write a part of one official table as a Parquet file that says what it was made from."""
         ...

@@ -11,8 +11,10 @@ import duckdb
 import pytest
 
 from streaming.digest import digest
+from streaming.duckdb_sink import DuckDbSink
 from streaming.lake import Lake
-from tests.support.made_events import condition, encounter, event, log_of, patient, written
+from streaming.sink import Change
+from tests.support.made_events import FINESS, condition, encounter, event, log_of, patient, row, written
 
 FIRST = event(patient(), encounter(nights=4), condition("c1", "I10"))
 
@@ -25,7 +27,7 @@ def asked(data_dir: Path, query: str) -> list[tuple[Any, ...]]:
 def files(data_dir: Path) -> dict[str, dict[str, int]]:
     """Return inode numbers: publication → file → inode."""
     return {
-        version.name: {path.name: path.stat().st_ino for path in version.iterdir()}
+        version.name: {path.name: path.stat().st_ino for path in version.glob("*.parquet")}
         for version in (data_dir / "lake" / "v").iterdir()
     }
 
@@ -138,6 +140,14 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
     now = [100.0]
 
     class Slow:
+        owners_a_part = 1
+
+        def parts(self, table: str) -> tuple[int, ...]:
+            raise AssertionError(table)
+
+        def changed_parts(self, table: str) -> frozenset[int] | None:
+            raise AssertionError(table)
+
         def change_number(self) -> int:
             return 1
 
@@ -150,8 +160,8 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
         def mark_published(self, _: frozenset[str]) -> None:
             now[0] += 3.0
 
-        def export(self, table: str, path: Path, *, about: Mapping[str, str]) -> None:
-            raise AssertionError((table, path, about))
+        def export(self, table: str, path: Path, *, part: int = 0, about: Mapping[str, str]) -> None:
+            raise AssertionError((table, path, part, about))
 
     lake = Lake(tmp_path, clock=lambda: now[0])
     assert lake.due()
@@ -168,7 +178,7 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
 def test_two_hospitals_that_know_one_beneficiary_give_one_row(tmp_path: Path) -> None:
     from datetime import date
 
-    from tests.support.made_events import OTHER, row, rules
+    from tests.support.made_events import OTHER, rules
     from transformers.snds.view import PersonRows, PersonView
 
     def beneficiary(view: PersonView, **options: Any) -> PersonRows:
@@ -214,3 +224,98 @@ def test_a_file_says_what_it_was_made_from(tmp_path: Path) -> None:
 
     assert told["table"] == "T_MCO24B"
     assert (told["rules-version"], told["log-position"]) == ("it's 7", "0:1")
+
+
+def acts(*owners: int, code: str = "DEQP003", removed: tuple[int, ...] = ()) -> Change:
+    rows = [(owner, row("T_MCOaaA", ETA_NUM=FINESS, RSA_NUM=f"{owner:010d}", CDC_ACT=code)) for owner in owners]
+    return Change({"T_MCO24A": removed}, {"T_MCO24A": rows})
+
+
+def parted(folder: Path) -> tuple[DuckDbSink, Lake]:
+    return DuckDbSink(folder / "tables.duckdb", owners_a_part=2), Lake(folder / "lake")
+
+
+def last(data_dir: Path, table: str) -> dict[str, int]:
+    """Return file → inode of one table in the last publication."""
+    versions = files(data_dir)
+    return {name: inode for name, inode in versions[max(versions, key=int)].items() if name.startswith(table)}
+
+
+def test_of_a_table_in_parts_only_those_that_changed_are_written_anew(tmp_path: Path) -> None:
+    sink, lake = parted(tmp_path)
+    sink.apply(acts(1, 2, 3, 4, 5))
+    lake.publish(sink)
+    before = last(tmp_path, "T_MCO24A")
+
+    sink.apply(acts(3, code="ZZLP025", removed=(3, 4)))
+    lake.publish(sink)
+    after = last(tmp_path, "T_MCO24A")
+    sink.close()
+
+    assert set(before) == {"T_MCO24A.parquet", "T_MCO24A.1.parquet", "T_MCO24A.2.parquet"}
+    assert set(after) == set(before)
+    assert {name for name in after if after[name] != before[name]} == {"T_MCO24A.1.parquet", "T_MCO24A.2.parquet"}
+    assert asked(tmp_path, "SELECT RSA_NUM::INTEGER, CDC_ACT FROM T_MCO24A ORDER BY 1") == [
+        (1, "DEQP003"), (2, "DEQP003"), (3, "ZZLP025"), (5, "DEQP003"),
+    ]  # fmt: skip
+
+
+def test_a_part_without_rows_is_gone_and_an_emptied_table_keeps_its_columns(tmp_path: Path) -> None:
+    sink, lake = parted(tmp_path)
+    sink.apply(acts(1, 4))
+    lake.publish(sink)
+
+    sink.apply(acts(removed=(1,)))
+    lake.publish(sink)
+    one = last(tmp_path, "T_MCO24A")
+    sink.apply(Change({}, {"T_MCO24B": [(4, row("T_MCOaaB", ETA_NUM=FINESS))]}))
+    sink.apply(acts(removed=(4,)))
+    lake.publish(sink)
+    sink.close()
+
+    assert set(one) == {"T_MCO24A.2.parquet"}
+    assert set(last(tmp_path, "T_MCO24A")) == {"T_MCO24A.parquet"}
+    assert asked(tmp_path, "SELECT count(*), count(CDC_ACT) FROM T_MCO24A") == [(0, 0)]
+
+
+def test_hidden_persons_leave_every_part(tmp_path: Path) -> None:
+    sink, lake = parted(tmp_path)
+    sink.apply(acts(1, 3, 5))
+    lake.publish(sink)
+
+    sink.hide([1, 5])
+    lake.publish(sink)
+    sink.close()
+
+    assert asked(tmp_path, "SELECT RSA_NUM::INTEGER FROM T_MCO24A") == [(3,)]
+
+
+def test_files_that_were_cut_otherwise_are_never_mixed_with_new_ones(tmp_path: Path) -> None:
+    sink = DuckDbSink(tmp_path / "tables.duckdb", owners_a_part=100)
+    sink.apply(acts(1, 2, 3))
+    Lake(tmp_path / "lake").publish(sink)
+    sink.close()
+
+    sink, lake = parted(tmp_path)
+    sink.apply(acts(9))
+    lake.publish(sink)
+    sink.close()
+
+    assert asked(tmp_path, "SELECT RSA_NUM::INTEGER FROM T_MCO24A ORDER BY 1") == [(1,), (2,), (3,), (9,)]
+
+
+def test_tables_of_an_earlier_version_have_no_parts_yet_and_are_published_whole(tmp_path: Path) -> None:
+    sink, lake = parted(tmp_path)
+    sink.apply(acts(1, 3))
+    lake.publish(sink)
+    sink.close()
+    with duckdb.connect(str(tmp_path / "tables.duckdb")) as old:
+        old.execute("ALTER TABLE marks.unpublished DROP COLUMN part")
+        old.execute("INSERT INTO marks.unpublished VALUES ('T_MCO24A')")
+        old.execute("UPDATE rows.T_MCO24A SET CDC_ACT = 'ZZLP025'")
+
+    sink, lake = parted(tmp_path)
+    lake.publish(sink)
+    sink.close()
+
+    assert asked(tmp_path, "SELECT DISTINCT CDC_ACT FROM T_MCO24A") == [("ZZLP025",)]

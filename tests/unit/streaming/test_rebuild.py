@@ -69,7 +69,7 @@ def test_a_table_that_lost_its_rows_is_empty_for_readers_too(tmp_path: Path) -> 
     written(tmp_path, log_of(STORY)).close()
     with duckdb.connect(str(tmp_path / "tables.duckdb")) as damaged:
         damaged.execute("INSERT INTO rows.T_MCO24A (owner, CDC_ACT) VALUES (999, 'DEQP003')")
-        damaged.execute("INSERT INTO marks.unpublished VALUES ('T_MCO24A')")
+        damaged.execute("INSERT INTO marks.unpublished (name) VALUES ('T_MCO24A')")
     shown = EmbeddedStore(tmp_path)
     shown.begin()
     shown.close()
