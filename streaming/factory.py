@@ -6,18 +6,24 @@ imported: settings become `KafkaConnection` and `PostgresConnection` there.
 
 from __future__ import annotations
 
+import errno
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from fhir_profiles.errors import Unavailable
 from streaming.accounts import STATE
 from streaming.broker import Consumer, Publisher
 from streaming.conversion import Rules
 from streaming.dead_letter import Announce, nobody
-from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, EmbeddedConsumer, EmbeddedLog, erase, trim
+from streaming.embedded_log import MAX_BYTES_IN_FLIGHT, MIN_FREE_BYTES, EmbeddedConsumer, EmbeddedLog, erase, trim
 from streaming.postgres import PostgresConnection
 from streaming.reading import LOG
 from streaming.register import EmbeddedRegister, Register
@@ -25,6 +31,9 @@ from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 from streaming.table_writer import USUAL, Pace, TableWriter
 from streaming.topics import KafkaConnection, check_topics
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+DISK_RETRY_S = 5
 
 
 def open_publisher(
@@ -84,14 +93,14 @@ def open_writer(
     `log_retention_days` is how long the embedded log keeps what was applied (Kafka: the topic's own setting).
     Tables and state are in PostgreSQL when a connection is given (any number of writers), else in the data folder
     (one). Call `run(stop)` on it. Raises `Misconfigured` (a second writer, foreign offsets, topics, rights in the
-    database) and, while broker or database are away at the start, `Unavailable`: try again.
+    database) and, while broker or database are away at the start or the disk is full, `Unavailable`: try again.
     """
-    with (
-        open_consumer(data_dir, kafka=kafka) as consumer,
-        _announcing(kafka) as announce,
-        closing(open_register(data_dir, kafka=kafka)) as register,
-        closing(open_store(data_dir, postgres=postgres)) as store,
-    ):
+    with ExitStack() as opened:
+        with _disk(data_dir):
+            consumer = opened.enter_context(open_consumer(data_dir, kafka=kafka))
+            announce = opened.enter_context(_announcing(kafka))
+            register = opened.enter_context(closing(open_register(data_dir, kafka=kafka)))
+            store = opened.enter_context(closing(open_store(data_dir, postgres=postgres)))
         options: dict[str, Any] = {}
         if kafka is None:  # nobody else looks after the embedded log
             path, kept = data_dir / LOG, timedelta(days=log_retention_days)
@@ -100,6 +109,19 @@ def open_writer(
         yield TableWriter(
             store, consumer=consumer, rules=rules, pace=pace, announce=announce, register=register, **options
         )
+
+
+@contextmanager
+def _disk(data_dir: Path) -> Iterator[None]:
+    """Say `store-disk` where files cannot be opened for want of room: it comes back, and the rest is as it was."""
+    try:
+        yield
+    except (sqlite3.OperationalError, duckdb.IOException, OSError) as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        full = code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in NO_ROOM)
+        if full or shutil.disk_usage(data_dir).free < MIN_FREE_BYTES:
+            raise Unavailable("store-disk", retry_after_s=DISK_RETRY_S) from None
+        raise
 
 
 def open_register(data_dir: Path, *, kafka: KafkaConnection | None = None) -> Register:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import subprocess
@@ -12,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from streaming.accounts import status
+from streaming.accounts import STATE, status
 from streaming.broker import Counts
 from streaming.digest import digest
+from streaming.embedded_log import EmbeddedLog
+from streaming.reading import LOG
 from streaming.table_writer import Pace, TableWriter
+from tests.support.installation import COMMAND, snds_gateway
 from tests.support.made_events import FINESS, condition, encounter, event, log_of, patient, rules, written
 
 pytestmark = pytest.mark.slow
@@ -98,3 +102,29 @@ def test_a_full_disk_stops_nothing_for_good(small: Path, tmp_path: Path) -> None
 
     assert during.applied < 420
     assert after == expected == digest(small / "data")
+
+
+def test_a_writer_that_starts_on_a_full_disk_says_so_and_begins_once_there_is_room(small: Path) -> None:
+    data_dir = small / "data"
+    snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS)
+    log = EmbeddedLog(data_dir / LOG)
+    asyncio.run(log.publish(stays(0, 5), Counts(FINESS, received=5, published=5)))
+    log.close_now()
+    filler = fill(small)
+    with subprocess.Popen([*COMMAND, "tables", "run", "--data-dir", str(data_dir)], stderr=subprocess.PIPE) as writer:
+        try:
+            assert writer.stderr is not None
+            said = next(line for line in writer.stderr if b"store-disk" in line)
+            waiting = writer.poll() is None
+            filler.unlink()
+            deadline = time.monotonic() + WITHIN_S
+            while not (data_dir / STATE).is_file() or status(data_dir).applied < 5:
+                assert writer.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            writer.terminate()
+
+    assert waiting
+    assert b"Traceback" not in said
+    assert writer.returncode == 0
