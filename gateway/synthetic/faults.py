@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.synthetic.elements import Json
@@ -19,11 +20,14 @@ class Fault:
 
 
 def plant(bundle: Json, number: int) -> tuple[Json, Fault]:
-    """Return a copy with the mistake of that turn."""
-    name = tuple(FAULTS)[number % len(FAULTS)]
-    wrong = copy.deepcopy(bundle)
-    wrong["id"] = f"{wrong['id']}-faux"
-    return wrong, FAULTS[name](wrong)
+    """Return a copy with the mistake of that turn, or the next one that the stay has a resource for."""
+    names = tuple(FAULTS)
+    for turn in range(number, number + len(names)):
+        wrong = copy.deepcopy(bundle)
+        wrong["id"] = f"{wrong['id']}-faux"
+        with suppress(LookupError):  # a stay without any administration has none to get wrong
+            return wrong, FAULTS[names[turn % len(names)]](wrong)
+    raise LookupError
 
 
 def _found(bundle: Json, kind: str) -> tuple[Json, str]:

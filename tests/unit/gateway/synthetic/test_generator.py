@@ -12,8 +12,9 @@ import orjson
 import pytest
 
 from fhir_profiles.french.nir import parse_nir
-from gateway.synthetic.bundles import workload
+from gateway.synthetic.bundles import stay_bundle, workload
 from gateway.synthetic.catalogue import catalogue, ucd13
+from gateway.synthetic.faults import FAULTS, plant
 from gateway.synthetic.plan import SCHEDULE, SELDOM, plan_stay, plan_stays
 from gateway.synthetic.scene import Hospital, with_key
 from gateway.synthetic.writing import bundle_count, write_stays
@@ -170,3 +171,13 @@ def test_the_lists_name_only_what_they_hold() -> None:
     for pathway in lists.pathways:
         assert set(pathway.drugs) <= set(lists.drugs)
         assert set(pathway.units) <= set(lists.units)
+
+
+def test_a_stay_that_has_nothing_to_get_wrong_gets_the_next_mistake() -> None:
+    stay = stay_bundle(1, HOSPITAL, plan_stay(1, 0))
+    stay["entry"] = [one for one in stay["entry"] if one["resource"]["resourceType"] in ("Patient", "Encounter")]
+
+    planted = {plant(stay, turn)[1].name for turn in range(len(FAULTS))}
+
+    assert "french-gender" in planted
+    assert "r5-encounter" not in planted
