@@ -15,12 +15,15 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from fhir_profiles.issues import Issue, repair, text
 
@@ -91,6 +94,14 @@ def panel(body: str, title: str, *, style: str = "cyan") -> Panel:
     return Panel(body, title=title, title_align="left", border_style=style, expand=False, padding=(0, 1))
 
 
+class RateColumn(ProgressColumn):
+    """How many a second, once that is known."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of the column."""
+        return Text(f"{task.speed:.0f}/s" if task.speed is not None else "")
+
+
 def progress(*, visible: bool = True) -> Progress:
     """Return a progress bar on stderr, invisible where stderr is no terminal."""
     screen = complaints()
@@ -99,6 +110,7 @@ def progress(*, visible: bool = True) -> Progress:
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=40),
         MofNCompleteColumn(),
+        RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=screen,
