@@ -37,6 +37,7 @@ METRICS = {
     "in_flight_bytes": "Bytes of bodies held now.",
     "log_events": "Events that the embedded log got.",
     "lag_events": "Events not applied to the tables yet.",
+    "lag_late": "1 when events waited for longer than half of what the log keeps.",
     "applied_events": "Events applied to the tables.",
     "duplicate_events": "Events that changed nothing.",
     "dead_letters": "Events that cannot be applied.",
@@ -141,6 +142,7 @@ class _Accounts:
         for name, value in (
             ("log_events", now.events),
             ("lag_events", now.lag),
+            ("lag_late", int(now.late)),
             ("applied_events", now.applied),
             ("duplicate_events", now.duplicates),
             ("dead_letters", now.dead_letters),

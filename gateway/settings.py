@@ -118,6 +118,11 @@ class Settings:
         int, Setting(integer(1, 15), "Copies that `topics create` asks for (at most one a broker).")
     ] = 3
 
+    kafka_min_isr: Annotated[
+        int | None,
+        Setting(integer(1, 15), "Copies that have an event before it is acknowledged. Without it: all but one."),
+    ] = None
+
     sink: Annotated[
         Sink, Setting(one_of(Sink), "Where tables are: `D/tables.duckdb` with the lake, or PostgreSQL.")
     ] = "duckdb"
@@ -203,6 +208,8 @@ def _kafka(settings: Settings) -> Iterator[tuple[str, str]]:
         settings.kafka_sasl_user and settings.kafka_sasl_password_file
     ):
         yield "setting-missing", "kafka_sasl_user and kafka_sasl_password_file: kafka_security = sasl-… needs both"
+    if (settings.kafka_min_isr or 1) > settings.kafka_replication:
+        yield "setting-invalid", "kafka_min_isr: more than kafka_replication can never be in sync"
     if (settings.kafka_cert_file is None) != (settings.kafka_key_file is None):
         yield "setting-missing", "kafka_cert_file and kafka_key_file go together"
     for name in ("kafka_ca_file", "kafka_cert_file", "kafka_key_file", "kafka_sasl_password_file"):

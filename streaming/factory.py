@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,7 @@ def open_writer(
         options: dict[str, Any] = {}
         if kafka is None:  # nobody else looks after the embedded log
             path, kept = data_dir / LOG, timedelta(days=log_retention_days)
+            pace = replace(pace, late_s=min(pace.late_s, kept.total_seconds() / 2))
             options["erase_log"] = partial(erase, path)
             options["forget"] = lambda applied: trim(path, received_before=datetime.now(UTC) - kept, applied=applied)
         yield TableWriter(

@@ -31,7 +31,8 @@ def create_topics(data_dir: Path) -> int:
         raise Misconfigured("setting-invalid", "broker: the embedded log has no topics; set broker = kafka")
     from streaming.topics import create_topics as work
 
-    made = work(kafka_connection(settings), replication=settings.kafka_replication)
+    connection = kafka_connection(settings)
+    made = work(connection, replication=settings.kafka_replication, min_isr=settings.kafka_min_isr)
     for name in made:
         screen.console().print(f"[green]✓[/green] {name}")
     if not made:

@@ -167,6 +167,21 @@ async def test_topics_are_created_once_and_pass_the_check(kafka: KafkaConnection
     assert list(again) == []
 
 
+async def test_topics_are_created_with_the_copies_in_sync_that_are_asked_for(kafka: KafkaConnection) -> None:
+    client = admin(kafka)
+    client.delete_topics([DEAD_LETTER])
+    await until(lambda: DEAD_LETTER not in client.list_topics())
+
+    made = create_topics(kafka, replication=3, min_isr=2)
+
+    asked = ConfigResource(ConfigResourceType.TOPIC, DEAD_LETTER)
+    settings = client.describe_configs([asked], config_filter="all")["topic"][DEAD_LETTER]
+    client.close()
+    assert list(made) == [DEAD_LETTER]
+    assert settings["min.insync.replicas"]["value"] == "2"
+    assert settings["message.timestamp.type"]["value"] == "LogAppendTime"
+
+
 async def test_a_log_made_anew_is_another_log(kafka: KafkaConnection) -> None:
     log = KafkaLog(kafka)
     before = log.identity()

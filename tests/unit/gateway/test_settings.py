@@ -83,6 +83,7 @@ def test_brokers_elsewhere_are_spoken_to_over_tls_and_those_on_loopback_in_clear
         ('kafka_security = "ssl"', {}, "kafka_security"),
         ("", KAFKA | {"GATEWAY_KAFKA_SECURITY": "sasl-tls"}, "kafka_sasl_user"),
         ("", KAFKA | {"GATEWAY_KAFKA_CERT_FILE": "gateway.toml"}, "kafka_key_file"),
+        ("", KAFKA | {"GATEWAY_KAFKA_MIN_ISR": "4"}, "kafka_min_isr"),
         ("", KAFKA | {"GATEWAY_KAFKA_CA_FILE": "missing.pem"}, "kafka_ca_file"),
         ("", {"GATEWAY_SINK": "postgresql"}, "postgres_dsn"),
         ("", {"GATEWAY_POSTGRES_DSN": f"postgresql://snds:{SECRET}@db/snds"}, "postgres_dsn"),
