@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -24,6 +24,14 @@ from tests.support.installation import free_port
 PROGRAMS = Path("/usr/lib/postgresql")
 UNPRIVILEGED = "nobody"
 READY_WITHIN_S = 30.0
+
+
+def _lives(pid: int) -> bool:
+    """Say whether a process still holds memory that the next start would find in use."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _programs() -> Path | None:
@@ -95,10 +103,17 @@ class PostgresServer:
                 return
 
     def kill(self) -> None:
-        """End it, and all that it started, as a power cut does."""
+        """End it, and all that it started, as a power cut does: backends are in sessions of their own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        main = self._process.pid
+        backends = [int(one) for one in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+        for pid in (main, *backends):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        deadline = time.monotonic() + READY_WITHIN_S
+        while any(_lives(pid) for pid in backends) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def stop(self) -> None:
         """End it, whatever state it is in."""
