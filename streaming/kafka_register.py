@@ -16,7 +16,7 @@ from streaming.kafka_publisher import PROMISES
 from streaming.opposition import NO_ACTS, Act, Acts, Key, acts_of, entry_of, learnt_entry
 from streaming.topics import OPPOSITION, KafkaConnection, away
 
-ANSWER_S = 10.0
+ANSWER_S = 4.0  # an act that is not acknowledged by then is answered 503: it may be sent again
 LOOK_S = 1.0
 LOOK_WITHIN_S = 4.0  # requests wait for the look, and a stop of the process too
 
