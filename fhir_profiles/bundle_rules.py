@@ -57,14 +57,32 @@ def check_entries(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
         return
     listed = parsed.root.get("entry")
     of_entry: list[Issue] = []
+    with_requests = parsed.kind in WITH_REQUESTS
     for entry, raw in zip(parsed.entries, listed if isinstance(listed, list) else (), strict=True):
-        if isinstance(raw, dict):
+        if isinstance(raw, dict) and not (with_requests and _is_plain_put(entry, raw)):
             _entry(parsed.kind, entry, raw=raw, found=of_entry)
             if of_entry:
                 for one in of_entry:
                     yield entry.index, one
                 of_entry.clear()
     yield from _repetitions(parsed)
+
+
+def _is_plain_put(entry: Entry, raw: dict[str, Any]) -> bool:
+    """Say whether an entry is what nearly all are, and breaks no rule: a PUT at the url that fullUrl and id say too."""
+    resource, full_url = entry.resource, entry.full_url
+    if entry.method != "PUT" or resource is None or full_url is None or not entry.type or len(raw) != 3:
+        return False
+    own = f"/{entry.type}/{entry.id}"
+    request = raw["request"]  # `parse` has read the method from it
+    return (
+        len(request) == 2
+        and request.get("url") == own[1:]
+        and resource.get("id") == entry.id
+        and full_url.startswith(("http://", "https://"))
+        and full_url.endswith(own)
+        and "/_history/" not in full_url
+    )
 
 
 def _entry(kind: str, entry: Entry, *, raw: dict[str, Any], found: list[Issue]) -> None:
@@ -92,7 +110,11 @@ def _entry(kind: str, entry: Entry, *, raw: dict[str, Any], found: list[Issue]) 
 def _repetitions(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
     """bdl-7, and entries that write one resource: their order would decide, and entries have none."""
     urls = [entry.full_url for entry in parsed.entries if entry.full_url is not None]
-    written = [one for entry in parsed.entries if (one := _written(entry)) is not None]
+    written = [
+        (entry.type, entry.id if entry.conditional is None else entry.conditional)
+        for entry in parsed.entries
+        if entry.conditional is not None or entry.id is not None
+    ]
     if len(set(urls)) == len(urls) and len(set(written)) == len(written):
         return
     severity: Severity = "warning" if parsed.kind == "batch" else "error"

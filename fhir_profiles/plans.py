@@ -53,19 +53,23 @@ class Planner:
         self._profiles = profiles
         self._french_profiles: FrenchProfiles = french_profiles
         self._forced = tuple(forced)
-        self._plans: dict[Key, Plan] = {}
+        self._plans: dict[tuple[str, tuple[str, ...], str | None], Plan] = {}
         self._kept = {} if kept is None else kept
 
     def plan(self, kind: str, resource: dict[str, Any]) -> Plan:
         """Return the plan of a resource of this type."""
         declared = declared_profiles(resource)
         french = None if self._french_profiles == "declared" else self._profiles.french(kind, resource)
-        key = (kind, declared, french, self._french_profiles, self._forced)
-        plan = self._kept.get(key) or self._plans.get(key)
+        asked = (kind, declared, french)
+        plan = self._plans.get(asked)
         if plan is None:
-            plan = self._plans[key] = self._make(kind, declared, french=french)
-            if not plan.objections and len(self._kept) < KEPT_MAXIMUM:
-                self._kept[key] = plan  # of loaded profiles alone: nothing that a sender made up
+            key = (*asked, self._french_profiles, self._forced)
+            plan = self._kept.get(key)
+            if plan is None:
+                plan = self._make(kind, declared, french=french)
+                if not plan.objections and len(self._kept) < KEPT_MAXIMUM:
+                    self._kept[key] = plan  # of loaded profiles alone: nothing that a sender made up
+            self._plans[asked] = plan
         return plan
 
     def _make(self, kind: str, declared: tuple[str, ...], *, french: str | None) -> Plan:
@@ -123,4 +127,6 @@ def declared_profiles(resource: dict[str, Any]) -> tuple[str, ...]:
     declared = meta.get("profile") if isinstance(meta, dict) else None
     if not isinstance(declared, list):
         return ()
+    if len(declared) == 1 and isinstance(declared[0], str):
+        return (declared[0],)
     return tuple(one if isinstance(one, str) else "" for one in declared)

@@ -184,7 +184,7 @@ def check_references(parsed: ParsedBundle, index: BundleIndex) -> Iterator[tuple
 
 def _has_loose_ends(parsed: ParsedBundle, index: BundleIndex) -> bool:
     canonical = parsed.canonical
-    if b'"reference":"#' in canonical:
+    if b"#" in canonical and b'"reference":"#' in canonical:
         return True
     if b'"reference":"urn:' not in canonical:
         return False

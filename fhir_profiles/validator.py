@@ -18,9 +18,10 @@ from fhir_profiles.bundle import parse
 from fhir_profiles.bundle_rules import COVERED, check_bundle, check_entries
 from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles, place_of
+from fhir_profiles.conformance_rules import RULES as CONFORMANCE_TYPES
 from fhir_profiles.conformance_rules import conformance_issues
 from fhir_profiles.errors import Refused
-from fhir_profiles.french.rules import french_issues
+from fhir_profiles.french.rules import FRENCH_TYPES, french_issues
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.limits import Limits
 from fhir_profiles.nomenclatures import Nomenclatures, load_nomenclatures
@@ -147,8 +148,8 @@ class _Run:
     def verdict(self, strictness: Strictness) -> Verdict:
         checked = [(one, one.resource) for one in self.parsed.entries if one.resource is not None and one.type]
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
-        planned = zip(checked, plans, strict=True)
-        self.shared.planned.update({id(resource): plan.covered for (_, resource), plan in planned})
+        for (_, resource), plan in zip(checked, plans, strict=True):
+            self.shared.planned[id(resource)] = plan.covered
         self._bundle()
         for number, found in check_entries(self.parsed):
             self.of_entry[number].append(found)
@@ -206,24 +207,26 @@ class _Run:
                 (self.of_bundle if number is None else self.of_entry[number]).append(one)
 
     def _entry(self, entry: Entry, resource: dict[str, Any], plan: Plan) -> list[Issue]:
-        context = self.context
+        context, kind = self.context, entry.type
         context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
         issues = self._checked(plan, resource, entry.path, context=context)
-        issues += french_issues(entry.type, resource, entry.path, checked=plan.keys)
-        issues = conformance_issues(entry.type, resource, entry.path, issues)
+        if kind in FRENCH_TYPES:
+            issues += french_issues(kind, resource, entry.path, checked=plan.keys)
+        if kind in CONFORMANCE_TYPES:
+            issues = conformance_issues(kind, resource, entry.path, issues)
         if self.nomenclatures:
             issues += self.nomenclatures.issues(resource, entry.path)
         return issues
 
     def _checked(self, plan: Plan, resource: dict[str, Any], path: str, *, context: CheckContext) -> list[Issue]:
         """Run the checks of a plan; what two profiles find alike is told once, by the first (no cascade)."""
+        broken = [(key, below) for key, check in plan.checks if (below := check(resource, context)) is not None]
+        if not broken and not plan.objections:
+            return []
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
         seen: dict[tuple[object, ...], tuple[str, int]] = {}
         sources = 0
-        for key, check in plan.checks:
-            below = check(resource, context)
-            if below is None:
-                continue
+        for key, below in broken:
             sources += 1
             for one in self.profiles.told(below, key, resource, path, rebound=context.rebound):
                 by, place = seen.setdefault(fault(one), (key, len(issues)))

@@ -76,10 +76,12 @@ def _codings(concept: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _by_code(concept: object, system: str, profiles: Mapping[str, str]) -> str | None:
-    for coding in _codings(concept):
-        code = coding.get("code")
-        if coding.get("system") == system and isinstance(code, str) and code in profiles:
-            return profiles[code]
+    codings = concept.get("coding") if isinstance(concept, dict) else None
+    for coding in codings if isinstance(codings, list) else ():
+        if isinstance(coding, dict) and coding.get("system") == system:
+            code = coding.get("code")
+            if isinstance(code, str) and code in profiles:
+                return profiles[code]
     return None
 
 

@@ -27,6 +27,7 @@ IDENTIFIED = frozenset(
         "Encounter",
     }
 )
+FRENCH_TYPES = IDENTIFIED | MEDICATIONS.keys()
 
 
 def french_issues(
