@@ -28,7 +28,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 FORMS = ("embedded", "server", "cluster")
 ENDS_WITHIN_S = 30.0
-DISKS = {"log": ("", 400), "audit": ("audit", 8), "lake": ("lake", 96)}
+DISKS = {"log": ("", 400), "audit": ("audit", 64), "lake": ("lake", 96)}
 MADE_BY_RUNNING = ("*.sqlite*", "*.duckdb*", "lake", "audit", "run", "metrics", "filler")
 
 
