@@ -1,7 +1,7 @@
 """A flood: one hospital keeps 500 connections posting 1 MB bundles while another sends one small bundle a second.
 
 Says what was refused, how fast, what the other hospital noticed, how much memory it took, and that what was
-acknowledged is stored (promises P1, P8). On this machine the flood itself takes most of the two processors: how late its
+acknowledged is stored (promises P1, P8). On this machine the flood takes much of the two processors too: how late its
 own event loop runs is told beside what it measured, and a client of its own process, which only waits, measures again.
 """
 

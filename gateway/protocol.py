@@ -18,6 +18,7 @@ from fhir_profiles.issues import issue
 from gateway.outcomes import refusal
 
 HEADERS_WITHIN_S = 10.0
+LAST_WITHIN_S = 2.0
 HEADER_BYTES = 64 * 1024
 CONNECTIONS = 1000
 CONNECTION = "connection"
@@ -35,6 +36,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._replaying = False
         self._rest: asyncio.Event | None = None
         self._rest_bytes = 0
+        self._is_last = False
         self._body_left: int | None = None  # None: chunked, only the parser knows where it ends
 
     def discard_rest(self, most: int) -> asyncio.Event:
@@ -70,6 +72,15 @@ class BoundedHttp(HttpToolsProtocol):
             self._refuse(Busy("saturated"))
             return
         self._wait_for_headers()
+
+    def shutdown(self) -> None:
+        """End: at once when the connection is idle, after an answer when a request is on its way, or may be."""
+        if self._in_headers and (self.cycle is None or self._header_bytes) and not self.transport.is_closing():
+            self._is_last = True
+            self._headers_came()
+            self._wait_for_headers(LAST_WITHIN_S)
+        else:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -150,10 +161,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._headers_came()
         self._body_left = next((int(value) for name, value in self.headers if name == b"content-length"), None)
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
 
-    def _wait_for_headers(self) -> None:
+    def _wait_for_headers(self, seconds: float | None = None) -> None:
         self._in_headers = True
-        self._late = self.loop.call_later(HEADERS_WITHIN_S, self._close)
+        self._late = self.loop.call_later(HEADERS_WITHIN_S if seconds is None else seconds, self._close)
 
     def _headers_came(self) -> None:
         self._in_headers = False

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -47,8 +47,15 @@ class Child:
 class Supervisor:
     """The children of one `serve`."""
 
-    def __init__(self, children: list[Child], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        children: list[Child],
+        *,
+        listeners: Sequence[socket.socket] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._children = children
+        self._listeners = listeners
         self._clock = clock
         self._stopping_since: float | None = None
         self._code = 0
@@ -82,6 +89,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping_since = self._clock()
+        for listener in self._listeners:  # a worker's own is then the last: whoever comes once it is closed is refused
+            listener.close()
         for child in self._alive():
             os.kill(child.pid, signal.SIGTERM)
 

@@ -15,6 +15,7 @@ import uvicorn
 
 from gateway import chores, logs
 from gateway.app import make_app
+from gateway.closing import LastGuests
 from gateway.house import House
 from gateway.protocol import BoundedHttp
 from gateway.server import hear_signals
@@ -56,7 +57,7 @@ def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_WITHIN_S,
     )
-    server = uvicorn.Server(config)
+    server = LastGuests(config)
     # uvicorn takes them over; before and after that they are its own too
     signal.signal(signal.SIGTERM, server.handle_exit)
     signal.signal(signal.SIGINT, server.handle_exit)

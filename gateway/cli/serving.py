@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +65,8 @@ def _supervised(settings: Settings) -> int:
         ledger = read_key(settings.data_dir / KEYS / LEDGER)
         audit_check.begin(settings.data_dir, audit.audit_digest(ledger), days=settings.audit_retention_days)
         children = [
-            server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listener, f"worker-{n}")))
-            for n, listener in enumerate(listeners, 1)
+            server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listeners, n)))
+            for n in range(1, len(listeners) + 1)
         ]
         if settings.broker == "embedded":
             command = [sys.executable, "-m", MODULE, "tables", "run", "--data-dir", str(settings.data_dir)]
@@ -75,7 +75,7 @@ def _supervised(settings: Settings) -> int:
             )
         logs.logger().info("listening", host=settings.host, port=listeners[0].getsockname()[1])
         server.settle_memory()
-        return server.Supervisor(children).run()
+        return server.Supervisor(children, listeners=listeners).run()
 
 
 def _check_topics(settings: Settings) -> None:
@@ -84,8 +84,18 @@ def _check_topics(settings: Settings) -> None:
     check_topics(kafka_connection(settings))
 
 
-def _worker(serve_worker: Callable[..., int], loaded: House, listener: socket.socket, name: str) -> Callable[[], int]:
-    return lambda: serve_worker(loaded, listener, name=name)
+def _worker(
+    serve_worker: Callable[..., int], loaded: House, listeners: Sequence[socket.socket], number: int
+) -> Callable[[], int]:
+    """Return the work of a worker: it serves its own listener and holds no other, or that one could never close."""
+
+    def work() -> int:
+        for other in listeners:
+            if other is not listeners[number - 1]:
+                other.close()
+        return serve_worker(loaded, listeners[number - 1], name=f"worker-{number}")
+
+    return work
 
 
 def run_tables(data_dir: Path) -> int:

@@ -16,7 +16,7 @@ from gateway.audit_check import read_chains
 from tests.support.installation import FINESS, Installation, snds_gateway
 from tests.support.posted import bundle, patient, put
 from tests.support.raw_http import read_reply, request
-from tests.unit.gateway.test_processes import until
+from tests.support.serving import until
 from transformers.deidentify.keys import read_key
 
 pytestmark = pytest.mark.slow

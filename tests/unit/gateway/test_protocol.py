@@ -26,13 +26,16 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+def bounded() -> uvicorn.Config:
+    return uvicorn.Config(hello, http=BoundedHttp, ws="none", lifespan="off", log_config=None, access_log=False)
+
+
 @contextmanager
 def listening() -> Iterator[int]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        config = uvicorn.Config(hello, http=BoundedHttp, ws="none", lifespan="off", log_config=None, access_log=False)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(bounded())
         thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))
         thread.start()
         try:
