@@ -53,6 +53,8 @@ class KafkaLog:
             self._partitions = tuple(sorted(self._consumer.partitions_for_topic(topic) or ()))
         except KafkaError as error:
             raise self._lost(error) from None
+        if not self._partitions:  # a reader of nothing would look like one that has caught up
+            raise self._lost(KafkaTimeoutError())
 
     @property
     def _consumer(self) -> KafkaConsumer:

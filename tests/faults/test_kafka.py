@@ -354,6 +354,11 @@ async def test_a_position_that_the_log_no_longer_holds_stops_the_reader(kafka: K
     log.close()
 
 
+async def test_a_topic_that_nobody_knows_is_an_outage_and_not_an_empty_log(kafka: KafkaConnection) -> None:
+    with pytest.raises(Unavailable):
+        await asyncio.to_thread(KafkaLog, kafka, topic="snds.nowhere.v1")
+
+
 async def test_dead_letters_are_told_with_their_reason_and_place(kafka: KafkaConnection) -> None:
     announce = KafkaDeadLetters(kafka)
     letter = DeadLetter(Record(7, 42, event(1)), "event-json", "read")
