@@ -30,7 +30,7 @@ DEADLINE_S = 9.5
 CLOSE_WITHIN_S = 2.0
 PROBE_S = 1.0
 TRIAL_S = 3.0
-STALLED_S = 3.0  # brokers that answer and acknowledge nothing (too few in sync): not ready, within 5 s (P12)
+STALLED_S = 2.0  # brokers that answer and acknowledge nothing (too few in sync): not ready, within 5 s (P12)
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 # Promises, not settings: durable on every in-sync replica, in order, and a fate that is known before the answer.
 PROMISES = {
@@ -73,6 +73,7 @@ class KafkaPublisher:
         self._totals: dict[str, list[int]] = {}
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._waiting: dict[int, float] = {}
+        self._acknowledged_at = 0.0
         self._gate = threading.Lock()
         self._stopping = threading.Event()
         self._reachable = False
@@ -116,9 +117,9 @@ class KafkaPublisher:
             del self._waiting[id(job)]
 
     def _stalled(self) -> bool:
-        """Say whether the request that waits longest has waited too long."""
+        """Say whether somebody waits and nothing was acknowledged for too long; a crowd that moves is no stall."""
         oldest = next(iter(self._waiting.values()), None)
-        return oldest is not None and time.monotonic() - oldest > STALLED_S
+        return oldest is not None and time.monotonic() - max(oldest, self._acknowledged_at) > STALLED_S
 
     async def close(self) -> None:
         """Flush what is in flight, within two seconds, and end the threads: nobody waits for it any more."""
@@ -170,6 +171,7 @@ class KafkaPublisher:
 
     def _acknowledged(self, job: _Job, _metadata: object) -> None:
         with self._gate:
+            self._acknowledged_at = time.monotonic()
             job.left -= 1
             last = job.left == 0
         if last:
