@@ -195,4 +195,4 @@ def measure(folder: Path, count: int, observations: int = OBSERVATIONS) -> dict[
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(measure(Path(name), *(int(one) for one in sys.argv[1:] or [EVENTS]))))
+        print(json.dumps(measure(Path(name), *(int(one) for one in sys.argv[1:] or [str(EVENTS)]))))

@@ -71,6 +71,10 @@ class PostgresStore:
         """Finish a rebuild that died; nothing else is ever half done here."""
         self.state.finish_rebuild()
 
+    def due(self) -> bool:
+        """Readers see what is committed."""
+        return True
+
     def wanted(self) -> bool:
         """Nobody can say so."""
         return False

@@ -58,6 +58,10 @@ class Store(Protocol):
         """Finish what a crash interrupted."""
         ...
 
+    def due(self) -> bool:
+        """Say whether readers would see what is written now."""
+        ...
+
     def wanted(self) -> bool:
         """Say whether somebody waits for rows to be written and shown."""
         ...
@@ -116,6 +120,10 @@ class EmbeddedStore:
         if not self._lake.exists or self.sink.unpublished():
             self._lake.publish(self.sink, about=self._about())
         self._note_shown()
+
+    def due(self) -> bool:
+        """Say whether it is time for a publication."""
+        return self._lake.due()
 
     def wanted(self) -> bool:
         """Say whether `status --wait-idle` waits."""

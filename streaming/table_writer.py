@@ -52,8 +52,8 @@ log = logging.getLogger(__name__)
 class Pace:
     """How much at once: events a read, persons a round, and how long rows may wait for others to be written with them.
 
-    They wait while nobody asks for them and less than `held_bytes` was read: readers see no more than a publication a
-    second anyway. `late_s` is half of what the log keeps: events that wait longer are in danger, the writer says so.
+    They wait while no publication is due, nobody asks for them and less than `held_bytes` was read. `late_s` is half of
+    what the log keeps: events that wait longer are in danger, and the writer says so.
     """
 
     events: int = 1000
@@ -243,9 +243,9 @@ class TableWriter:
     def _work(self, *, publish: bool) -> bool:
         full = False
         self._enforce()
-        if self._rounds.blocked or not self._state.is_dirty() or self._may_wait():
+        if self._rounds.blocked or not self._state.is_dirty() or self._may_wait(publish=publish):
             full = self._read()
-            if self._may_wait() and (full or (publish and not self._store.wanted())):
+            if self._may_wait(publish=publish) and (full or (publish and not self._store.wanted())):
                 return full
         wrote = self._rounds.write()
         if wrote and self._enforced is not None and self._enforced.by_id:
@@ -259,9 +259,10 @@ class TableWriter:
             self._at("published")
         return full or wrote
 
-    def _may_wait(self) -> bool:
-        """Say whether rows may wait for what is read next: the last ones are young, and not too much waits."""
-        return time.monotonic() < self._write_at and self._waiting < self._pace.held_bytes
+    def _may_wait(self, *, publish: bool) -> bool:
+        """Say whether rows may wait for what is read next: no reader could see them yet, and not too much waits."""
+        seen = time.monotonic() >= self._write_at and (not publish or self._store.due())
+        return not seen and self._waiting < self._pace.held_bytes
 
     def _read(self) -> bool:
         """Apply one batch of each partition (transaction 1); return whether more may wait."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from streaming.accounts import WISH, status
+from streaming.broker import Counts
 from streaming.event import Event
 from streaming.state import State
-from streaming.table_writer import TableWriter
+from streaming.table_writer import Pace, TableWriter
 from tests.support.made_events import (
     FINESS,
     OTHER,
@@ -227,3 +230,24 @@ def test_colliding_numbers_are_given_in_the_order_of_keys_not_of_arrival(write: 
         (1, "0000000000"),
         (2, "0000000001"),
     ]
+
+
+def test_rows_wait_for_a_publication_unless_somebody_asks_or_much_waits(tmp_path: Path) -> None:
+    log = log_of([event(patient(), encounter())])
+    patient_, stay = patient("pat-2", "rest-2"), encounter("enc-2", "visit-2", person="rest-2")
+    seen = []
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), pace=Pace(coalesce_s=3600.0, held_bytes=10**6))
+    try:
+        writer._start()
+        writer._write_at = time.monotonic() + 3600.0
+        seen += [writer._step(), status(tmp_path).applied, len(stays(writer))]
+        (tmp_path / WISH).touch()
+        seen += [writer._step(), len(stays(writer)), writer._step(), (tmp_path / WISH).exists()]
+        log.append([event(patient_, stay)], Counts(FINESS))
+        seen += [writer._step(), len(stays(writer))]
+        writer._waiting = 10**6
+        seen += [writer._step(), len(stays(writer))]
+    finally:
+        writer.close()
+
+    assert seen == [False, 1, 0, True, 1, False, False, False, 1, True, 2]
