@@ -19,6 +19,7 @@ Act = Callable[[Stage], None]
 EMBEDDED, SERVER, CLUSTER = "embedded", "server", "cluster"
 BEYOND_DELIVERY_S = 14.0
 DAY_S = 86_400
+IN_SYNC_WITHIN_S = 120.0
 
 
 def nothing(stage: Stage) -> None:
@@ -78,7 +79,9 @@ def leader_again(stage: Stage) -> None:
     """Start it, and wait until it is in sync: the next one may be killed then."""
     assert stage.cluster is not None
     brokers_again(stage)
+    deadline = time.monotonic() + IN_SYNC_WITHIN_S
     while stage.cluster.in_sync() < len(stage.brokers):
+        assert time.monotonic() < deadline, "never in sync again"
         time.sleep(0.1)
 
 

@@ -16,7 +16,7 @@ from tests.support.installation import free_port
 from tests.support.kafka_broker import KafkaBroker, Member, random_id
 
 NODES = (1, 2, 3)
-ANSWER_WITHIN_S = 30.0
+ANSWER_WITHIN_S = 90.0
 
 
 class KafkaCluster:
