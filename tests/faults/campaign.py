@@ -28,7 +28,7 @@ from tests.support import kafka_broker, postgres_server
 from tests.support.installation import Installation
 
 RECOVERED_WITHIN_S = 60.0
-ANSWERED_WITHIN_S = 180.0
+NOTHING_FOR_S = 60.0  # a slow machine is no lost bundle; one without an answer for so long is
 SETTLED_WITHIN_S = 150.0
 
 
@@ -72,7 +72,7 @@ def run(
                 injected(stage, name, faults[name], traffic=traffic, readiness=readiness)
                 for name in order(stage, faults, until=time.monotonic() + seconds)
             ]
-            traffic.wait_answered(within_s=ANSWERED_WITHIN_S)
+            traffic.wait_answered(patience_s=NOTHING_FOR_S)
         finally:
             traffic.end()
             readiness.end()

@@ -118,11 +118,13 @@ class Traffic:
         for client in self._clients:
             client.start()
 
-    def wait_answered(self, *, within_s: float) -> None:
-        """Return when every bundle has an answer, or when the time is over."""
-        deadline = time.monotonic() + within_s
-        while self.tally.left and time.monotonic() < deadline:
+    def wait_answered(self, *, patience_s: float) -> None:
+        """Return when every bundle has an answer, or when none came for so long."""
+        left, since = self.tally.left, time.monotonic()
+        while left and time.monotonic() - since < patience_s:
             time.sleep(0.05)
+            if self.tally.left < left:
+                left, since = self.tally.left, time.monotonic()
 
     def end(self) -> None:
         self._stop.set()
