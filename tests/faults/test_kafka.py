@@ -255,6 +255,17 @@ async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_and_every
     assert threading.active_count() < 20
 
 
+async def test_a_broker_whose_name_is_not_found_is_an_outage() -> None:
+    publisher = KafkaPublisher(KafkaConnection(("broker.invalid:9092",)))
+
+    with pytest.raises(Unavailable):
+        await publisher.publish([event(1)], counts(1))
+    ready = publisher.ready()
+    await publisher.close()
+
+    assert not ready
+
+
 async def test_waiting_requests_take_no_thread_each(kafka: KafkaConnection) -> None:
     publisher = KafkaPublisher(kafka)
     await until(publisher.ready)
