@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,6 +26,8 @@ from transformers.snds.view import PersonRows, PersonView, Row, RsaNumbers, Stay
 
 HOSPITAL_TABLE = "T_MCOaaE"
 FAILED = "conversion-failed"
+MOST_ROWS = 40_000
+"""Rows of new persons that are held at once, give or take those of one group (`persons.AT_ONCE`)."""
 DISPLACED = """
 SELECT DISTINCT person FROM resource WHERE finess = :finess AND person IS NOT NULL AND key IN (
     SELECT :stay UNION SELECT key FROM declared WHERE finess = :finess AND kind = 'stay' AND alias = :stay)
@@ -70,12 +72,15 @@ class Rules:
 def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rules) -> Plan:
     """Compute the rows of these persons, name their owners in `ops`, and return the change to commit."""
     computed: list[tuple[Person, Origins, PersonRows]] = []
+    made = 0
     displaced: set[tuple[str, str]] = set()
     failed: list[Person] = []
     for finess, aliases in dirty.items():
         views = Views(connection, finess)
         numbers = Numbers(connection, finess, start=rules.pseudonyms.rsa_num)
-        for group in views.find_all(persons(connection, finess, aliases)):
+        for group in views.find_all(_new_ones_last(persons(connection, finess, aliases))):
+            if made > MOST_ROWS and not any(found.person.owners for found in group):
+                break  # they stay marked, for the next round
             numbers.expect(key for found in group for key in found.encounters)
             for person, _, load in group:
                 loaded = load()
@@ -83,6 +88,7 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
                 if rows is None:
                     failed.append(person)
                     rows = _quarantine(loaded)
+                made += sum(map(len, rows.tables.values()))
                 computed.append((person, {one.key: loaded.origins.get(one.key, NOWHERE) for one in rows.stays}, rows))
         numbers.save()
         displaced |= {(finess, person) for stay in numbers.displaced for person in _person_of(connection, finess, stay)}
@@ -95,6 +101,11 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
         held.setdefault(name, []).extend(owners)
     ownership.hold(connection, written)
     return Plan(tuple(written), Change(held, rows_by_table), years, frozenset(displaced), tuple(failed))
+
+
+def _new_ones_last(people: Iterable[Person]) -> list[Person]:
+    """Put persons with rows first: parts of one that split or merged are replaced in one round, others can wait."""
+    return sorted(people, key=lambda person: not person.owners)
 
 
 def convertible(connection: Database, finess: str, aliases: Sequence[str], *, rules: Rules) -> bool:

@@ -21,7 +21,7 @@ from streaming.versions import Version
 RESOURCE = "urn:snds-gateway:resource"
 RESOURCE_BYTES = RESOURCE.encode()
 NAME = b'"resource":'
-OPENING, BETWEEN, CLOSING = b'{"entry":[{"resource":', b'},{"resource":', b'}],"resourceType":"Bundle"'
+OPENING, BETWEEN, CLOSING = b'{"entry":[{', b"},{", b'}],"resourceType":"Bundle"'
 END = re.compile(CLOSING.replace(b"]", rb"\]") + rb'(?:,"[a-z]+":"[^"]*")*\}')
 PERSON = "urn:snds-gateway:person"
 STAY = "urn:snds-gateway:stay"
@@ -39,6 +39,9 @@ INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,30}))?(Z|
 KINDS = {"Patient": "person", "Encounter": "stay"}
 STRUCTURES = frozenset({"Organization", "Location", "Medication", "Specimen", "Account"})
 ENCOUNTER = "Encounter"
+REFERENCE = re.compile(
+    rb'\{"identifier":\{"system":"' + RESOURCE_BYTES + rb'","value":"([\w-]+)"\},"type":"(\w+)"\}', re.ASCII
+)
 PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")
 AHEAD_NS = 5 * 60 * 1_000_000_000
@@ -79,6 +82,7 @@ class Links:
     targets: frozenset[str]
 
 
+NOBODY: frozenset[str] = frozenset()
 NO_LINKS = Links(None, frozenset(), frozenset())
 
 
@@ -119,12 +123,12 @@ def _bodies(value: bytes, entries: list[Any]) -> tuple[list[dict[str, Any]], lis
     resources = [one for one in found if isinstance(one, dict)]
     if len(resources) != len(entries):
         raise Poisoned("event-shape")
-    start, end = len(OPENING), value.rfind(CLOSING)
-    alone = value.count(NAME) == len(entries) == sum(map(len, entries))
-    if alone and value.startswith(OPENING) and end > 0 and END.fullmatch(value, end):
-        bodies = value[start:end].split(BETWEEN)
-        if len(bodies) == len(entries):
-            return resources, bodies
+    first, *parts = value.split(NAME)
+    alone = first == OPENING and len(parts) == len(entries) == sum(map(len, entries))
+    if alone and all(part.endswith(BETWEEN) for part in parts[:-1]):
+        end = parts[-1].rfind(CLOSING)
+        if end > 0 and END.fullmatch(parts[-1], end):
+            return resources, [*(part[: -len(BETWEEN)] for part in parts[:-1]), parts[-1][:end]]
     return resources, [orjson.dumps(one, option=orjson.OPT_SORT_KEYS) for one in resources]
 
 
@@ -151,8 +155,13 @@ def links_of(resource_type: str, body: bytes) -> Links:
     kind = KINDS.get(resource_type)
     if resource_type == "Basic" and CHAINING.search(body):
         return _identity(orjson.loads(body))
-    if kind is None and body.count(RESOURCE_BYTES) < 2:  # its own identifier alone: nothing to look for
-        return NO_LINKS
+    if kind is None:
+        others = body.count(RESOURCE_BYTES) - 1
+        if others < 1:  # its own identifier alone: nothing to look for
+            return NO_LINKS
+        found = REFERENCE.findall(body)
+        if len(found) == others:  # every other one is in a reference of the usual form: no need to parse
+            return Links(None, NOBODY, frozenset(key.decode() for key, name in found if name.decode() in STRUCTURES))
     resource: dict[str, Any] = orjson.loads(body)
     aliases: set[str] = set()
     if kind is not None:
@@ -235,8 +244,12 @@ def _version_id(value: object) -> int:
 def _referred(resource: Mapping[str, Any], elements: tuple[str, ...], system: str) -> str | None:
     """Return the first alias under a system to which one of these elements refers."""
     for name in elements:
-        if name in resource:
-            for reference in _listed(resource[name]):
+        found = resource.get(name)
+        if isinstance(found, dict):
+            if alias := _alias(found, system):
+                return alias
+        elif found is not None:
+            for reference in _listed(found):
                 if alias := _alias(reference, system):
                     return alias
     return None
@@ -265,8 +278,9 @@ def _alias(reference: object, system: str) -> str | None:
 
 def _identifier(resource: Mapping[str, Any], system: str) -> str | None:
     """Return the first value under a system; the one of every resource, so no list is made of the others."""
-    for one in _listed(resource.get("identifier")):
-        if one.get("system") == system and isinstance(value := one.get("value"), str):
+    listed = resource.get("identifier")
+    for one in listed if isinstance(listed, list) else _listed(listed):
+        if isinstance(one, dict) and one.get("system") == system and isinstance(value := one.get("value"), str):
             return value
     return None
 

@@ -57,10 +57,10 @@ class Pace:
     """
 
     events: int = 1000
-    persons: int = 500
+    persons: int = 1000
     coalesce_s: float = 1.0
     late_s: float = 3.5 * 86_400
-    held_bytes: int = 16 * 1024 * 1024
+    held_bytes: int = 64 * 1024 * 1024
 
 
 USUAL = Pace()

@@ -187,3 +187,32 @@ def test_entries_that_say_more_than_a_resource_are_written_anew() -> None:
     read_ = read(Event("e", "k", event(patient()).headers, value))
 
     assert [orjson.loads(one.version.body) for one in read_.entries] == made
+
+
+@pytest.mark.parametrize(
+    ("changes", "targets"),
+    [
+        (
+            {
+                "performer": [reference("Organization", "resource", "org-1")],
+                "specimen": reference("Specimen", "resource", "spec-1"),
+            },
+            {"org-1", "spec-1"},
+        ),
+        (
+            {
+                "performer": [reference("Organization", "resource", "org-1")],
+                "hasMember": [reference("Observation", "resource", "obs-2")],
+            },
+            {"org-1"},
+        ),
+        ({"performer": [reference("Organization", "resource", "org-1") | {"extension": [{"url": "x"}]}]}, {"org-1"}),
+        ({"performer": [{"type": "Organization"}]}, set()),
+    ],
+)
+def test_structures_are_found_in_references_of_any_form(changes: dict[str, Any], targets: set[str]) -> None:
+    made = resource("Observation", "obs-1", **changes)
+
+    links = links_of("Observation", orjson.dumps(made, option=orjson.OPT_SORT_KEYS))
+
+    assert (links.kind, links.aliases, links.targets) == (None, frozenset(), targets)
