@@ -27,7 +27,7 @@ ON CONFLICT (partition, "offset") DO UPDATE SET code = excluded.code, stage = ex
 """
 LIST = """
 SELECT partition, "offset", key, headers, value, code, stage FROM dead_letter
-WHERE (:code IS NULL OR code = :code) AND (:key IS NULL OR key = :key)
+WHERE code = coalesce(:code, code) AND key = coalesce(:key, key)
     AND (partition > :partition OR (partition = :partition AND "offset" > :after))
 ORDER BY partition, "offset" LIMIT :most
 """

@@ -25,7 +25,7 @@ ORDER BY s.exit_year, s.key
 
 QUARANTINED = """
 SELECT s.finess, s.exit_year, s.reason, s.event_id, s.entry FROM stay s
-WHERE s.status = 'quarantined' AND (:finess IS NULL OR s.finess = :finess)
+WHERE s.status = 'quarantined' AND s.finess = coalesce(:finess, s.finess)
 ORDER BY s.finess, s.reason, s.event_id, s.entry LIMIT :most
 """
 
