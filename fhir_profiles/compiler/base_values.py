@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from fhir_profiles.compiler.bindings import checks_of, emit_binding
 from fhir_profiles.compiler.constraints import emit_constraints
+from fhir_profiles.compiler.corrections import OF_THE_TYPE, SKIPPED
 from fhir_profiles.compiler.library import BASE, Library
 from fhir_profiles.compiler.members import CONTAINERS, RESOURCE_TYPES, Member, contexts_of, target_types
-from fhir_profiles.compiler.writer import Writer, safe_name
+from fhir_profiles.compiler.memory import CONCEPTS
+from fhir_profiles.compiler.writer import Writer, remembering, safe_name
 from fhir_profiles.model import Binding, Element, Structure
 
 TEXT = "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))"
@@ -64,16 +66,39 @@ class ValueCode:
                 self._primitives(member, step)
             else:
                 self._primitive(member, step)
-        elif member.repeats:
-            with write.block("if type(v) is list and v:"):
-                write("i = 0")
-                with write.block("for w in v:"):
-                    self._complex(member, "w", f"upi(e, r, {step}, i)")
-                    write("i += 1")
-            with write.block("else:"):
-                write(f"e = bad_list(e, v, {step})")
+        elif self._is_memorable(member):
+            check = " ".join(
+                (member.type.code, "list" if member.repeats else "", *map(" ".join, self._bound_to(member)))
+            )
+            with remembering(write, check, [f"{BASE} {one}" for one, _ in self._bound_to(member)]):
+                self._value_or_values(member, step)
         else:
+            self._value_or_values(member, step)
+
+    def _value_or_values(self, member: Member, step: str) -> None:
+        """Write the test of a complex value, or of a list of them."""
+        write = self.write
+        if not member.repeats:
             self._complex(member, "v", f"up(e, r, {step})")
+            return
+        with write.block("if type(v) is list and v:"):
+            write("i = 0")
+            with write.block("for w in v:"):
+                self._complex(member, "w", f"upi(e, r, {step}, i)")
+                write("i += 1")
+        with write.block("else:"):
+            write(f"e = bad_list(e, v, {step})")
+
+    def _bound_to(self, member: Member) -> tuple[tuple[str, str], ...]:
+        return checks_of(member.element.binding) if member.element.binding else ()
+
+    def _is_memorable(self, member: Member) -> bool:
+        """Say whether the answer depends on the value alone: a coded type without rules of this element."""
+        return (
+            member.type.code in CONCEPTS
+            and not member.element.content_reference
+            and all(one.expression in SKIPPED or one.expression in OF_THE_TYPE for one in member.element.constraints)
+        )
 
     def _complex(self, member: Member, variable: str, raise_up: str) -> None:
         write, code = self.write, member.type.code

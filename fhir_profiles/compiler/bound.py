@@ -59,6 +59,7 @@ def bound_concept(value: object, x: CheckContext, expansion: Expansion, severity
     codings = value.get("coding") if type(value) is dict else None
     if type(value) is not dict or (codings is not None and type(codings) is not list):
         return None
+    known_systems = expansion.systems
     first: tuple[object, str] | None = None
     doubtful: list[object] = []
     for one in codings or ():
@@ -66,6 +67,8 @@ def bound_concept(value: object, x: CheckContext, expansion: Expansion, severity
         if type(code) is not str:
             continue
         system = one.get("system")
+        if type(system) is str and code in known_systems.get(system, ()):
+            return None
         known = _contains(system, code, expansion)
         if known:
             return None

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from fhir_profiles.compiler import bound, extensions, findings, nested, primitives, runtime, slices
 from fhir_profiles.compiler.context import Check, CheckContext, KnownExtension
 from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.compiler.index import Index
+from fhir_profiles.compiler.memory import Memory
 from fhir_profiles.compiler.modules import Module, Modules
 from fhir_profiles.fhirpath import operations
 from fhir_profiles.terminology import Expansion
@@ -43,6 +46,13 @@ class Engine:
         self._expansions: dict[str, Expansion] = {}
         self._extensions: dict[tuple[str, str], KnownExtension] = {}
         self._rebound: dict[str, frozenset[str]] = {}
+        memory = self._memory = Memory()
+        self._known: dict[str, Any] = {
+            **_RUNTIME,
+            "known_uris": index.uris,
+            "dumps": orjson.dumps,
+            "remember": memory.keep,
+        }
 
     def type_check(self, name: str) -> Check | None:
         """Return the check of an R4 type."""
@@ -118,10 +128,12 @@ class Engine:
 
     def _namespace(self, module: Module) -> dict[str, Any]:
         """Run the definitions of a module: its source holds nothing but our own code and checked names."""
-        namespace: dict[str, Any] = {**_RUNTIME, "known_uris": self._index.uris, **module.constants}
+        namespace: dict[str, Any] = {**self._known, **module.constants}
         for name, link in module.links.items():
             if link.kind == "expansion":
                 namespace[name] = self.expansion(link.target)
+            elif link.kind == "seen":
+                namespace[name] = self._memory.of(link.target)
             elif link.kind == "codes":
                 namespace[name] = self.expansion(link.target).codes
             else:

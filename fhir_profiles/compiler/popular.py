@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-INLINE = 20
+INLINE = 24
 
 # By type path; any other type asks for the keys of the common list.
 _BY_PATH: Mapping[str, str] = MappingProxyType(
     {
+        "Annotation": "text time authorString authorReference",
         "Address": "use type line city postalCode country extension",
         "CodeableConcept": "coding text",
         "Coding": "system code display",
-        "ContactPoint": "system value use",
+        "ContactPoint": "system value use rank",
         "Dosage": "text timing route doseAndRate",
         "Dosage.doseAndRate": "doseQuantity",
         "Extension": "url valueCoding valueString valueCode valueCodeableConcept valueBoolean valueAddress extension",
@@ -22,12 +23,13 @@ _BY_PATH: Mapping[str, str] = MappingProxyType(
         "Meta": "profile lastUpdated versionId source security tag",
         "Narrative": "status div",
         "Observation": "id meta text identifier status category code subject encounter effectiveDateTime issued"
-        " performer valueQuantity valueCodeableConcept interpretation referenceRange note component",
+        " performer valueQuantity valueCodeableConcept interpretation referenceRange note component"
+        " specimen method device",
         "Observation.component": "code valueQuantity",
-        "Observation.referenceRange": "low high",
+        "Observation.referenceRange": "low high type text",
         "Period": "start end",
         "Quantity": "value unit system code",
-        "Reference": "reference type display",
+        "Reference": "reference type display identifier",
         "Timing": "repeat code",
         "Bundle.entry": "resource request fullUrl",
         "Bundle.entry.request": "method url",
@@ -40,6 +42,7 @@ _COMMON = (
     " partOf location diagnosis condition clinicalStatus verificationStatus recordedDate onsetDateTime recorder"
     " performedDateTime performedPeriod intent authoredOn requester medicationCodeableConcept"
     " medicationReference dosage dosageInstruction context use rank managingOrganization mode dose route"
+    " effectivePeriod request severity asserter maritalStatus generalPractitioner deceasedBoolean"
     " rateQuantity relationship individual function actor qualification extension note entry timestamp sequence"
     " provider created patient use priority billablePeriod insurance coverage item supportingInfo procedure"
     " payor beneficiary subscriberId practitioner organization specialty"

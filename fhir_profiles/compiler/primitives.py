@@ -17,8 +17,9 @@ HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 ID_MAXIMUM = 64
 INTEGER_MINIMUM, INTEGER_MAXIMUM = -(2**31), 2**31 - 1
 TIMES_OF_DAY = {size: frozenset(f"{value:02d}" for value in range(size)) for size in (14, 24, 60, 61)}
-OFFSETS = ("+:", "-:")
-FRACTIONS = frozenset(f".{digit}" for digit in range(10))
+OFFSETS = frozenset(("+:", "-:"))
+WITH_OFFSET = frozenset(("--T::+:", "--T::-:"))
+_read = datetime.fromisoformat
 
 
 def boolean_ok(value: object) -> bool:
@@ -128,7 +129,7 @@ def date_ok(value: object) -> bool:
         if value[4] != "-" or value[7] != "-":
             return False
         try:
-            datetime.fromisoformat(value)
+            _read(value)
         except ValueError:
             return False
         return value.isascii()
@@ -144,24 +145,35 @@ def year_ok(value: str) -> bool:
 
 def datetime_ok(value: object) -> bool:
     """A date, or date, time with seconds and offset."""
-    if type(value) is not str:
-        return False
-    return date_ok(value) if len(value) <= 10 else instant_ok(value)
+    return instant_ok(value) if type(value) is str and len(value) > 10 else date_ok(value)
 
 
 def instant_ok(value: object) -> bool:
     """YYYY-MM-DDThh:mm:ss[.s…](Z|±hh:mm), a day of the calendar; 60 seconds is a leap second."""
-    if type(value) is not str or len(value) < 20 or value[10] != "T":
+    if type(value) is not str:
         return False
-    if value[4:17:3] == "--T::" and ((value[-6::3] in OFFSETS and value[-5:-3] < "14") or value[-1] == "Z"):
-        # The usual forms, read in one call; whatever that refuses (a leap second) is looked at closely below.
+    size = len(value)
+    # The usual forms: what stands between the digits is told by its places, the rest is read in one call.
+    if size == 25:
+        usual = value[4:23:3] in WITH_OFFSET and value[20:22] < "14" and value[23] < "6"
+    elif size == 29:
+        usual = value[4:20:3] == "--T::." and value[23:27:3] in OFFSETS and value[24:26] < "14" and value[27] < "6"
+    elif size == 24:
+        usual = value[4:20:3] == "--T::." and value[23] == "Z"
+    else:
+        usual = size == 20 and value[4:20:3] == "--T::Z"
+    if usual:
         try:
-            datetime.fromisoformat(value)
+            _read(value)
         except ValueError:
-            pass
-        else:
-            return (value[19] in "Z+-" or value[19:21] in FRACTIONS) and value.isascii()
-    if not date_ok(value[:10]):
+            return _instant_ok(value)
+        return True
+    return _instant_ok(value)
+
+
+def _instant_ok(value: str) -> bool:
+    """Look closely: other lengths of the second, a leap second, an offset of 14 hours."""
+    if len(value) < 20 or value[10] != "T" or not date_ok(value[:10]):
         return False
     if value[-1] == "Z":
         return _time_ok(value[11:-1])

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from fhir_profiles.compiler.alone import memorable
 from fhir_profiles.compiler.bindings import emit_binding
 from fhir_profiles.compiler.constraints import emit_constraints
 from fhir_profiles.compiler.defects import defects_of
@@ -18,7 +19,7 @@ from fhir_profiles.compiler.primitives import CHECKS
 from fhir_profiles.compiler.slicing import Test
 from fhir_profiles.compiler.tree import Trees
 from fhir_profiles.compiler.works import Child, Key, Piece, Pieces, Planner, Work
-from fhir_profiles.compiler.writer import Writer, safe_name
+from fhir_profiles.compiler.writer import Writer, remembering, safe_name
 from fhir_profiles.model import Structure, Value, short_type
 
 EXPECTED_MAXIMUM = 300
@@ -44,6 +45,7 @@ class _ProfileCode:
         self.structure = structure
         self.library = library
         self.scope = scope
+        self.remembering = False
 
     def entry(self, work: Work) -> str:
         name = self.write.fresh("p")
@@ -144,7 +146,20 @@ class _ProfileCode:
             self._forbidden(child)
         elif child.element.is_choice:
             self._choice(child)
-        elif child.repeats:
+        else:
+            self.write(f'v = n.get("{safe_name(child.keys[0].key)}")')
+            value_sets = None if self.remembering else memorable(child)
+            if value_sets is None:
+                self._single_or_list(child)
+            else:
+                self.remembering = True  # what is inside needs no memory of its own
+                check = f"{self.structure.url}|{self.structure.version} {child.element.id} {self.write.fresh('m')}"
+                with remembering(self.write, check, value_sets):
+                    self._single_or_list(child)
+                self.remembering = False
+
+    def _single_or_list(self, child: Child) -> None:
+        if child.repeats:
             self._list(child, child.keys[0])
         else:
             self._single(child, child.keys[0])
@@ -179,7 +194,6 @@ class _ProfileCode:
     def _single(self, child: Child, key: Key) -> None:
         write, identity = self.write, self.write.constant(child.element.id)
         beside = f' and "_{key.key}" not in n' if key.code in CHECKS else ""
-        write(f'v = n.get("{safe_name(key.key)}")')
         if child.minimum:
             with write.block(f"if v is None{beside}:"):
                 write(f"e = lacks(e, {identity})")
@@ -191,7 +205,6 @@ class _ProfileCode:
     def _list(self, child: Child, key: Key) -> None:
         write, identity = self.write, self.write.constant(child.element.id)
         step = write.constant(key.step)
-        write(f'v = n.get("{safe_name(key.key)}")')
         counters = _Counters(write)
         if child.pieces is not None:
             counters.start(child.pieces)

@@ -6,7 +6,7 @@ Only names that `safe_name` has passed stand in the source; every other string g
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,3 +103,18 @@ class Writer:
     def source(self) -> str:
         """Return the module's text."""
         return "\n".join([*self._pending, *self.lines, ""])
+
+
+@contextmanager
+def remembering(write: Writer, check: str, value_sets: Sequence[str] = ()) -> Iterator[None]:
+    """Write lines that test `v` so that they run once for the same bytes; `check` names what they ask, all of it.
+
+    They must depend on `v` alone. `value_sets` are those that they look into: where one cannot be enumerated, the
+    answer depends on what was said before, and nothing is remembered.
+    """
+    seen = write.link("seen", check)
+    with write.block(f"if v is None or hash(m := dumps(v)) not in {seen}:"):
+        yield
+        known = "".join(f" and {write.link('expansion', one)}.enumerable" for one in dict.fromkeys(value_sets))
+        with write.block(f"if e is None and v is not None{known}:"):
+            write(f"remember({seen}, m)")

@@ -23,10 +23,12 @@ SCHEMES = ("http:", "https:", "mailto:", "tel:", "#", "data:image/")
 
 
 # The narrative that software writes: paragraphs of plain text. Possessive: linear.
-_PLAIN = re.compile(
+_OPENING = (
     r'<div xmlns="http://www\.w3\.org/1999/xhtml"(?: xml:lang="[A-Za-z-]{1,16}+")?+(?: lang="[A-Za-z-]{1,16}+")?+>'
-    r"(?:<p>[^<>&\x00-\x1f\ufffe\uffff]*+</p>)++</div>"
 )
+_TEXT = r"[^<>&\x00-\x1f\ufffe\uffff]*+</p>"
+_PLAIN = re.compile(rf"{_OPENING}(?:<p>{_TEXT})++</div>")
+_USUAL = re.compile(rf"{_OPENING}<p>[^\W_]{_TEXT}(?:<p>{_TEXT})*+</div>")  # begins with a letter: is not empty
 
 
 class _Refused(Exception):  # noqa: N818 — never leaves this module
@@ -35,6 +37,8 @@ class _Refused(Exception):  # noqa: N818 — never leaves this module
 
 def xhtml_fault(text: str) -> str | None:
     """Return `malformed`, `declaration`, `root`, `element`, `attribute`, `link`, `empty` or `anchor`; None: well."""
+    if _USUAL.fullmatch(text) is not None:
+        return None
     if _PLAIN.fullmatch(text) is not None:
         paragraphs = text[text.index("<p>") : -len("</div>")]
         return None if paragraphs.replace("<p>", "").replace("</p>", "").strip() else "empty"
