@@ -110,6 +110,8 @@ class _Served:
                 await self._worker.audit.keep(_audited(exchange, answer, time.perf_counter() - self._started))
         except PipelineError as error:
             answer = refusal(error, exchange.language)
+        except asyncio.CancelledError:  # the stop takes no longer than promised: sending it again is safe
+            answer = refusal(Unavailable("stopping"), exchange.language)
         except Exception as error:  # noqa: BLE001 — without its audit line no answer leaves
             self._fault(exchange, error)
             answer = refusal(Fault("fault"), exchange.language)
