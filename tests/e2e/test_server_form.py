@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from gateway.synthetic.writing import write_stays
 from streaming.postgres import PostgresConnection
 from tests.support.installation import COMMAND, FINESS, free_port
 from tests.support.kafka_broker import KafkaBroker
+from tests.support.postgres_server import PostgresServer, programs, running_postgres
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2]
@@ -153,6 +155,93 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
     rebuilt = deployment.run("writer", "tables", "rebuild")
     assert "every row is as it was" in rebuilt
     assert stays_in(postgres, expected, log) == expected
+
+
+def test_a_restored_database_goes_on_from_its_own_offsets_without_loss_or_doubles(
+    deployment: Deployment, server: PostgresServer, postgres: PostgresConnection, tmp_path: Path
+) -> None:
+    manifest = write_stays(tmp_path / "bundles", seed=9, stays=12, hospital=Hospital(FINESS), wrote=lambda _: None)
+    bundles = [str(path) for path in sorted((tmp_path / "bundles").glob("0*.json"))]
+    dump, roles, keys = tmp_path / "snds.dump", tmp_path / "roles.sql", tmp_path / "keys"
+    deployment.run("gateway", "topics", "create")
+    with deployment.up("gateway"):
+        deployment.healthy()
+        with deployment.up("writer"):
+            push(deployment, *bundles[:7])
+            idle(deployment)
+            database_tool("pg_dumpall", server.connection, f"--file={roles}")
+            database_tool("pg_dump", postgres, f"--file={dump}")  # while it runs: any consistent copy is a right one
+            shutil.copytree(deployment.writer / "keys", keys)
+            push(deployment, *bundles)
+            oppose_first_patient(deployment, bundles[0], tmp_path / "patient.json")
+            idle(deployment)
+        expected = rows(postgres)
+
+        shutil.rmtree(deployment.writer / "keys")
+        shutil.copytree(keys, deployment.writer / "keys")
+        with running_postgres() as elsewhere:
+            fresh = elsewhere.create("snds")
+            database_tool("psql", elsewhere.connection, f"--file={roles}")
+            database_tool("pg_restore", fresh, str(dump))
+            before = rows(fresh)
+            restored = replace(deployment, dsn=fresh.dsn)
+            with restored.up("writer"):
+                idle(restored)
+                after = rows(fresh)
+                push(restored, *bundles)
+                accounts = idle(restored)
+            again = rows(fresh)
+            rebuilt = restored.run("writer", "tables", "rebuild")
+
+    assert accounts["dead_letters"] == 0
+    assert before != expected
+    assert after == expected
+    assert again == expected
+    assert "every row is as it was" in rebuilt
+    assert sum(map(len, expected.values())) > manifest["expected"]["stays"]["written"]
+
+
+def push(deployment: Deployment, *bundles: str) -> None:
+    key = deployment.gateway / "credentials" / f"{FINESS}.key"
+    deployment.run("gateway", "push", *bundles, "--url", f"http://127.0.0.1:{deployment.port}", "--key-file", str(key))
+
+
+def idle(deployment: Deployment) -> dict[str, Any]:
+    told = deployment.run("writer", "status", "--wait-idle", str(WITHIN_S), "--format", "json")
+    accounts: dict[str, Any] = json.loads(told)
+    assert accounts["lag"] == 0
+    return accounts
+
+
+def oppose_first_patient(deployment: Deployment, bundle: str, file: Path) -> None:
+    """Somebody objects after the backup: what is restored must not bring the person back."""
+    entries = json.loads(Path(bundle).read_text(encoding="utf-8"))["entry"]
+    person = next(one["resource"] for one in entries if one["resource"]["resourceType"] == "Patient")
+    file.write_text(json.dumps(person), encoding="utf-8")
+    assert deployment.run("gateway", "rights", "oppose", "--finess", FINESS, "--patient", str(file))
+
+
+def database_tool(program: str, database: PostgresConnection, *words: str) -> None:
+    """Run a program of PostgreSQL with the options that the operator's guide shows, but for places and names."""
+    guide = (PROJECT / "docs" / "operation.md").read_text(encoding="utf-8")
+    [line] = [one.split() for one in guide.splitlines() if one.startswith(f"{program} ")]
+    places = ("--file=", "--host=", "--username=", "--dbname=")
+    options = [word for word in line if word.startswith("--") and not word.startswith(places)]
+    folder = programs()
+    assert folder is not None
+    subprocess.run(
+        [str(folder / program), *options, "--dbname", database.dsn, *words],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+
+
+def rows(postgres: PostgresConnection) -> dict[str, list[Any]]:
+    """Return every row of every table, by table."""
+    with postgres.open() as session:
+        names = session.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'snds' ORDER BY 1"
+        ).fetchall()
+        return {name: sorted(session.execute(f'SELECT * FROM snds."{name}"').fetchall(), key=repr) for (name,) in names}
 
 
 def test_neither_folder_holds_the_keys_of_both_levels(deployment: Deployment) -> None:

@@ -34,7 +34,8 @@ def _lives(pid: int) -> bool:
         return False
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
+    """Return the folder of the server's programs, the newest."""
     found = sorted(PROGRAMS.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
@@ -44,16 +45,16 @@ def _programs() -> Path | None:
 
 def missing() -> str | None:
     """Say in one line what is missing to run a server, or None."""
-    return None if _programs() else "no PostgreSQL: apt-get install postgresql"
+    return None if programs() else "no PostgreSQL: apt-get install postgresql"
 
 
 class PostgresServer:
     """One cluster in a temporary folder, reachable on loopback only, as its owner `postgres`."""
 
     def __init__(self) -> None:
-        programs = _programs()
-        assert programs is not None, missing()
-        self._programs = programs
+        found = programs()
+        assert found is not None, missing()
+        self._programs = found
         # not in pytest's own folder: that one is closed to the unprivileged user
         folder = Path(tempfile.mkdtemp(prefix="snds-postgres-"))
         self.folder = folder
