@@ -30,8 +30,10 @@ async def test_a_request_cut_while_its_audit_line_waits_for_the_disk_is_answered
             while worker.audit._flushing is None:  # noqa: ASYNC110 - the request is on its way there
                 await asyncio.sleep(0.01)
             posting.cancel()
-            answer = await posting
-            disk.set()
+            try:
+                answer = await posting
+            finally:
+                disk.set()
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"].isdigit()
