@@ -21,7 +21,7 @@ from gateway.protocol import BoundedHttp
 from gateway.server import hear_signals
 from gateway.worker import Worker, opened
 
-FINISH_WITHIN_S = 7  # with the two seconds of the log's own end: a stop takes less than ten (promise P11)
+FINISH_WITHIN_S = 6  # with the two seconds of the log's own end: a stop takes less than ten (promise P11)
 KEEP_ALIVE_S = 65
 SWITCH_S = 0.0002  # a large bundle at work in its thread gives way to the event loop this often, each time it asks
 
