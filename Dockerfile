@@ -1,4 +1,5 @@
-# The product alone, from its lock files, as an unprivileged user.
+# The product alone, from its lock files, as an unprivileged user. Base images are named by tag: no registry could be asked
+# for digests where this was written. Pin them before production: `docker buildx imagetools inspect IMAGE`, then IMAGE@sha256:….
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY requirements-build.lock requirements.lock ./

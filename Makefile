@@ -15,7 +15,7 @@ help:
 	@echo "make test     everything the project promises, attacked"
 	@echo "make faults   processes, servers, disks, network and clock harmed under load for SECONDS=60, SEEDS=\"1 3 4\""
 	@echo "make faults-long  the same with 2,000 bundles and times judged; killed writers 20 times a point; 500 permutations"
-	@echo "make check    format, lint, types, import direction, documents (under a minute)"
+	@echo "make check    format, lint, types, import direction, documents, and make audit where the network is (about a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
 	@echo "make sbom     what the product is made of, as CycloneDX, in dist/"
@@ -62,6 +62,7 @@ check: $(VENV)/.developer
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/docs tests/architecture
+	@sh scripts/audit.sh $(BIN)
 
 format: $(VENV)/.developer
 	@$(BIN)/ruff format .
