@@ -10,10 +10,23 @@ from typing import Any
 
 import orjson
 
+from fhir_profiles.resource_types import RESOURCE_TYPES
 from gateway.routes import BASE, FHIR, ROUTES, Route
 
 Json = dict[str, Any]
 FORM = "application/x-www-form-urlencoded"
+TEXT: Json = {"type": "string"}
+TYPES: Json = {"type": "string", "enum": sorted(RESOURCE_TYPES)}
+RESOURCE: Json = {"type": "object", "required": ["resourceType"], "properties": {"resourceType": TYPES}}
+BUNDLE: Json = {
+    "type": "object",
+    "required": ["resourceType", "type"],
+    "properties": {
+        "resourceType": {"const": "Bundle"},
+        "type": {"enum": ["batch", "collection", "document", "message", "transaction"]},
+        "entry": {"type": "array", "items": {"type": "object", "properties": {"resource": RESOURCE}}},
+    },
+}
 OF_SCOPE = (401, 403, 404, 405, 429, 503)
 OF_BODY = (400, 408, 413, 415)
 
@@ -47,18 +60,17 @@ def operation(route: Route, method: str) -> Json:
         "summary": route.summary,
         "parameters": [
             *(
-                {"name": one, "in": "path", "required": True, "schema": {"type": "string"}}
+                {"name": one, "in": "path", "required": True, "schema": TYPES if one == "type" else TEXT}
                 for one in _names(route.path)
             ),
-            *({"name": one, "in": "query", "schema": {"type": "string"}} for one in route.query),
+            *({"name": one, "in": "query", "schema": TEXT} for one in route.query),
         ],
         "responses": {str(one): _response(route, method, one) for one in statuses_of(route)},
     }
     if route.scope:
         said["security"] = [{"bearer": []}]
     if route.body:
-        schema = {"type": "object", "required": ["resourceType"], "properties": {"resourceType": {"type": "string"}}}
-        said["requestBody"] = {"required": True, "content": {FHIR: {"schema": schema}}}
+        said["requestBody"] = {"required": True, "content": {FHIR: {"schema": BUNDLE if route.type else RESOURCE}}}
     elif route.name == "token":
         said["requestBody"] = {"required": True, "content": {FORM: {"schema": {"type": "object"}}}}
     return said

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -138,3 +142,24 @@ def test_whatever_comes_in_an_answer_of_ours_goes_out(
     if "$" not in route.path:  # dry runs may quote a code or the name of an element
         assert MARK not in answer.text
     assert MARK not in repr(answer.headers)
+
+
+def test_the_openapi_document_is_true_of_whatever_schemathesis_makes_of_it(served: Installation) -> None:
+    checks = (
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_headers_conformance",
+    )
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "schemathesis"), "run", f"{served.url}/openapi.json",
+         "--header", f"Authorization: Bearer {served.key()}", "--checks", ",".join(checks),
+         "--phases", "coverage,fuzzing", "--max-examples", "10", "--seed", "1", "--no-color"],
+        capture_output=True, text=True, timeout=240, check=False, cwd=served.data_dir.parent,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    [made] = re.findall(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert int(made[0]) > 500
+    with httpx.Client() as client:
+        assert client.get(f"{served.url}/health/ready", timeout=10).status_code == 200
