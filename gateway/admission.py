@@ -5,13 +5,13 @@ Raises Busy with a `Retry-After` before anything of the body is read. Never queu
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fhir_profiles.errors import Busy
+from gateway.quota import Quota
 
 # One hospital alone never takes the last quarter of the places: another one finds room at once.
 SHARE = 0.75
@@ -21,18 +21,10 @@ QUOTA_RETRY_S = 1
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one process admits. `quota_per_s` 0 means no quota."""
+    """What one process admits."""
 
     requests: int
     bytes: int
-    quota_per_s: int = 0
-    quota_burst: int = 100
-
-
-@dataclass(slots=True)
-class _Bucket:
-    tokens: float
-    at: float
 
 
 class Place:
@@ -52,14 +44,13 @@ class Place:
 
 
 class Admission:
-    """The places of one process. Called from its event loop only."""
+    """The places of one process, and the quotas of its node. Called from its event loop only."""
 
-    def __init__(self, bounds: Bounds, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bounds: Bounds, *, quota: Quota | None = None) -> None:
         self._bounds = bounds
-        self._clock = clock
+        self._quota = quota
         self._share = max(1, int(bounds.requests * SHARE))
         self._by_hospital: defaultdict[str, int] = defaultdict(int)
-        self._buckets: dict[str, _Bucket] = {}
         self.requests = 0
         self.bytes = 0
 
@@ -90,13 +81,6 @@ class Admission:
         self.bytes += more
 
     def _take_token(self, finess: str) -> None:
-        rate = self._bounds.quota_per_s
-        if not rate:
-            return
-        now = self._clock()
-        bucket = self._buckets.setdefault(finess, _Bucket(float(self._bounds.quota_burst), now))
-        bucket.tokens = min(self._bounds.quota_burst, bucket.tokens + (now - bucket.at) * rate)
-        bucket.at = now
-        if bucket.tokens < 1:
-            raise Busy("quota", retry_after_s=max(1, round((1 - bucket.tokens) / rate)))
-        bucket.tokens -= 1
+        wait = self._quota.take(finess) if self._quota is not None else 0.0
+        if wait:
+            raise Busy("quota", retry_after_s=max(1, round(wait)))

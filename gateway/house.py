@@ -13,6 +13,7 @@ from fhir_profiles.validator import Validator, load_validator
 from gateway.access import Access
 from gateway.capability import capability_statement
 from gateway.definitions import added_definitions
+from gateway.quota import Quota, quota_of
 from gateway.settings import Settings
 from transformers.deidentify.rules import Rules, load_rules
 
@@ -36,6 +37,7 @@ class House:
     access: Access
     yardstick: Yardstick
     capability: bytes
+    quota: Quota | None
 
 
 def load(settings: Settings) -> House:
@@ -50,7 +52,8 @@ def load(settings: Settings) -> House:
     warm(validator)
     taken = {*rules.types, *rules.book.dropped_types, *rules.book.containers}
     capability = capability_statement(validator, taken)
-    return House(settings, access, Yardstick(settings.limits, validator, rules), capability)
+    quota = quota_of(settings.quota_requests_per_s, settings.quota_burst)
+    return House(settings, access, Yardstick(settings.limits, validator, rules), capability, quota)
 
 
 def warm(validator: Validator) -> None:

@@ -88,7 +88,7 @@ class Settings:
         int, Setting(integer(MIB, 4096 * MIB), "Bytes of the bodies at work in one process; more are answered 503.")
     ] = 64 * MIB
     quota_requests_per_s: Annotated[
-        int, Setting(integer(0, 1_000_000), "Requests a second of one hospital, in one process (429); 0: no quota.")
+        int, Setting(integer(0, 1_000_000), "Requests a second of one hospital, on one node (429); 0: no quota.")
     ] = 0
     quota_burst: Annotated[
         int, Setting(integer(1, 1_000_000), "Requests that a hospital may send at once under a quota.")

@@ -156,13 +156,7 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
     ledger = read_key(settings.data_dir / KEYS / LEDGER)
     audit = AuditLog(settings.data_dir, audit_digest(ledger), process)
     publisher = open_publisher(settings, node=process)
-    bounds = Bounds(
-        settings.max_requests,
-        settings.max_bytes_in_flight,
-        quota_per_s=settings.quota_requests_per_s,
-        quota_burst=settings.quota_burst,
-    )
-    admission = Admission(bounds)
+    admission = Admission(Bounds(settings.max_requests, settings.max_bytes_in_flight), quota=house.quota)
     worker = Worker(
         house,
         publisher,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 
 import pytest
 
 from fhir_profiles.errors import Busy
 from gateway.admission import Admission, Bounds
+from gateway.quota import SLOTS, Quota
 
 A, B = "750712184", "690781810"
 
@@ -72,7 +74,7 @@ def test_bytes_in_flight_are_bounded_and_the_only_one_always_passes() -> None:
 
 def test_a_quota_lets_a_burst_through_then_a_rate() -> None:
     clock = ManualClock()
-    admission = Admission(Bounds(100, 1000, quota_per_s=2, quota_burst=3), clock=clock)
+    admission = Admission(Bounds(100, 1000), quota=Quota(per_s=2, burst=3, clock=clock))
     for _ in range(3):
         with admission.enter(A):
             pass
@@ -97,3 +99,25 @@ def test_without_a_quota_there_is_none() -> None:
     for _ in range(1000):
         with admission.enter(A):
             pass
+
+
+def test_a_quota_is_shared_by_the_processes_that_were_forked_after_it() -> None:
+    quota = Quota(per_s=1, burst=50, clock=ManualClock())
+    children = []
+    for _ in range(4):
+        children.append(os.fork())
+        if not children[-1]:
+            os._exit(sum(quota.take(A) == 0 for _ in range(20)))
+    taken = sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
+
+    assert taken == 50
+    assert quota.take(A) == 1
+    assert quota.take(B) == 0
+
+
+def test_more_hospitals_than_a_country_has_keep_their_own_quotas() -> None:
+    quota = Quota(per_s=1, burst=1, clock=ManualClock())
+    hospitals = [f"{number:09}" for number in range(SLOTS * 3 // 4)]
+
+    assert all(quota.take(finess) == 0 for finess in hospitals)
+    assert all(quota.take(finess) == 1 for finess in hospitals)

@@ -44,7 +44,7 @@ def head(installation: Installation, length: int) -> bytes:
 
 
 def test_a_quota_is_the_hospital_s_own_and_says_when_to_come_back(tmp_path: Path) -> None:
-    with serving(tmp_path, "workers = 1\nquota_requests_per_s = 1\nquota_burst = 3\n") as installation:
+    with serving(tmp_path, "workers = 2\nquota_requests_per_s = 1\nquota_burst = 3\n") as installation:
         answers = [installation.post(SENT) for _ in range(8)]
         other = [installation.post(SENT, name=OTHER).status_code for _ in range(3)]
         accounts = installation.wait_idle()
