@@ -128,8 +128,12 @@ def entry_of(index: int, raw: object) -> Entry:
         sent_method, sent_url = request.get("method"), request.get("url")
         method = sent_method if sent_method in WRITES else ""
         url = sent_url if isinstance(sent_url, str) else ""
-    kind = resource.get("resourceType") if resource is not None else None
+    if resource is not None and method == "PUT" and (own_id := resource.get("id")) and is_id(own_id):
+        kind = resource.get("resourceType")
+        if isinstance(kind, str) and kind in RESOURCE_TYPES and url == f"{kind}/{own_id}":  # as nearly all entries
+            return Entry(index, path, kind, method, own_id, full_url, None, resource)
     searched = conditional(url) if "?" in url and method != "POST" else None
+    kind = resource.get("resourceType") if resource is not None else None
     named = restful(url) if method in ("PUT", "DELETE") and searched is None else None
     if not isinstance(kind, str) or kind not in RESOURCE_TYPES:
         kind = "" if resource is not None else named.type if named else searched[0] if searched else ""

@@ -57,19 +57,30 @@ def check_entries(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
         return
     listed = parsed.root.get("entry")
     of_entry: list[Issue] = []
-    with_requests = parsed.kind in WITH_REQUESTS
     for entry, raw in zip(parsed.entries, listed if isinstance(listed, list) else (), strict=True):
-        if isinstance(raw, dict) and not (with_requests and _is_plain_put(entry, raw)):
+        if isinstance(raw, dict):
             _entry(parsed.kind, entry, raw=raw, found=of_entry)
             if of_entry:
                 for one in of_entry:
                     yield entry.index, one
                 of_entry.clear()
-    yield from _repetitions(parsed)
+    yield from check_repetitions(parsed)
 
 
-def _is_plain_put(entry: Entry, raw: dict[str, Any]) -> bool:
-    """Say whether an entry is what nearly all are, and breaks no rule: a PUT at the url that fullUrl and id say too."""
+def all_plain(parsed: ParsedBundle) -> bool:
+    """Say whether every entry is what nearly all are: a PUT at the url that fullUrl and id say too.
+
+    Then neither the definition of `Bundle.entry` nor these rules have anything to say of an entry by itself.
+    """
+    listed = parsed.root.get("entry")
+    return (
+        parsed.kind in WITH_REQUESTS
+        and isinstance(listed, list)
+        and all(isinstance(raw, dict) and _is_plain(one, raw) for one, raw in zip(parsed.entries, listed, strict=True))
+    )
+
+
+def _is_plain(entry: Entry, raw: dict[str, Any]) -> bool:
     resource, full_url = entry.resource, entry.full_url
     if entry.method != "PUT" or resource is None or full_url is None or not entry.type or len(raw) != 3:
         return False
@@ -81,6 +92,9 @@ def _is_plain_put(entry: Entry, raw: dict[str, Any]) -> bool:
         and resource.get("id") == entry.id
         and full_url.startswith(("http://", "https://"))
         and full_url.endswith(own)
+        and full_url.isascii()
+        and full_url.isprintable()
+        and " " not in full_url
         and "/_history/" not in full_url
     )
 
@@ -107,7 +121,7 @@ def _entry(kind: str, entry: Entry, *, raw: dict[str, Any], found: list[Issue]) 
         _full_url(entry, entry.full_url, place=f"{at}.fullUrl", found=found)
 
 
-def _repetitions(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
+def check_repetitions(parsed: ParsedBundle) -> Iterator[tuple[int, Issue]]:
     """bdl-7, and entries that write one resource: their order would decide, and entries have none."""
     urls = [entry.full_url for entry in parsed.entries if entry.full_url is not None]
     written = [

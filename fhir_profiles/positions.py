@@ -91,7 +91,8 @@ def choice_step(key: str) -> str:
 
 def element_path(expression: str) -> str:
     """Return an expression as the definitions spell it: no index, `value[x]` for a choice."""
-    return _INDEX.sub("", _CHOICE.sub(r".\1[x]", expression))
+    spelled = _CHOICE.sub(r".\1[x]", expression) if ".ofType(" in expression else expression
+    return _INDEX.sub("", spelled)
 
 
 def first_duplicate(content: bytes) -> Place | None:

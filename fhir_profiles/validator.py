@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from fhir_profiles.bundle import parse
-from fhir_profiles.bundle_rules import COVERED, check_bundle, check_entries
+from fhir_profiles.bundle_rules import COVERED, all_plain, check_bundle, check_entries, check_repetitions
 from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles, place_of
 from fhir_profiles.conformance_rules import RULES as CONFORMANCE_TYPES
@@ -137,6 +137,7 @@ class _Run:
     ) -> None:
         self.profiles = profiles = validator.profiles
         self.nomenclatures = validator.nomenclatures
+        self.with_nomenclatures = bool(validator.nomenclatures)
         self.parsed = parsed
         self.index = BundleIndex(parsed)
         self.of_bundle: list[Issue] = []
@@ -150,8 +151,9 @@ class _Run:
         plans = [self.planner.plan(entry.type, resource) for entry, resource in checked]
         for (_, resource), plan in zip(checked, plans, strict=True):
             self.shared.planned[id(resource)] = plan.covered
-        self._bundle()
-        for number, found in check_entries(self.parsed):
+        plain = all_plain(self.parsed)
+        self._bundle(plain=plain)
+        for number, found in check_repetitions(self.parsed) if plain else check_entries(self.parsed):
             self.of_entry[number].append(found)
         for (entry, resource), plan in zip(checked, plans, strict=True):
             issues = self._entry(entry, resource, plan)
@@ -160,7 +162,7 @@ class _Run:
         for number, found in check_references(self.parsed, self.index):
             if not any(one.code in UNKNOWN_NAMES for one in self.of_entry[number]):
                 self.of_entry[number].append(found)
-        if strictness != USUAL:
+        if strictness is not USUAL and strictness != USUAL:
             self._weigh(strictness)
         return self._verdict()
 
@@ -191,13 +193,15 @@ class _Run:
             else:
                 self.of_bundle.append(replace(issue("profile-requested-unused", expected=wanted), profile=key))
 
-    def _bundle(self) -> None:
-        """Check the Bundle itself; what concerns one entry goes to that entry."""
+    def _bundle(self, *, plain: bool) -> None:
+        """Check the Bundle itself; what concerns one entry goes to that entry. Where all are plain, none is read."""
         if self.parsed.kind == "single":
             return
         self.of_bundle += check_bundle(self.parsed)
         root = self.parsed.root
         plan = self.planner.plan("Bundle", root)
+        if plain and len(plan.keys) == 1:
+            root = {name: value for name, value in root.items() if name != "entry"}
         context = self.profiles.context(
             root, resolve=self.index.resolve, skip_entries=True, keys=plan.keys, shared=self.shared
         )
@@ -214,7 +218,7 @@ class _Run:
             issues += french_issues(kind, resource, entry.path, checked=plan.keys)
         if kind in CONFORMANCE_TYPES:
             issues = conformance_issues(kind, resource, entry.path, issues)
-        if self.nomenclatures:
+        if self.with_nomenclatures:
             issues += self.nomenclatures.issues(resource, entry.path)
         return issues
 

@@ -11,7 +11,7 @@ from fhir_profiles.compiler.corrections import OF_THE_TYPE, SKIPPED
 from fhir_profiles.compiler.library import BASE, Library
 from fhir_profiles.compiler.members import CONTAINERS, RESOURCE_TYPES, Member, contexts_of, target_types
 from fhir_profiles.compiler.memory import CONCEPTS
-from fhir_profiles.compiler.writer import Writer, remembering, safe_name
+from fhir_profiles.compiler.writer import Writer, once_a_request, remembering, safe_name
 from fhir_profiles.model import Binding, Element, Structure
 
 TEXT = "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))"
@@ -72,6 +72,10 @@ class ValueCode:
             )
             with remembering(write, check, [f"{BASE} {one}" for one, _ in self._bound_to(member)]):
                 self._value_or_values(member, step)
+        elif member.type.code == "Reference" and self._has_no_rules(member):
+            targets = sorted(target_types(member.type, self.library) or ())
+            with once_a_request(write, " ".join(("list" if member.repeats else "", *targets))):
+                self._value_or_values(member, step)
         else:
             self._value_or_values(member, step)
 
@@ -94,11 +98,11 @@ class ValueCode:
 
     def _is_memorable(self, member: Member) -> bool:
         """Say whether the answer depends on the value alone: a coded type without rules of this element."""
-        return (
-            member.type.code in CONCEPTS
-            and not member.element.content_reference
-            and all(one.expression in SKIPPED or one.expression in OF_THE_TYPE for one in member.element.constraints)
-        )
+        return member.type.code in CONCEPTS and self._has_no_rules(member)
+
+    def _has_no_rules(self, member: Member) -> bool:
+        rules = {one.expression for one in member.element.constraints}
+        return not member.element.content_reference and rules <= SKIPPED.keys() | OF_THE_TYPE
 
     def _complex(self, member: Member, variable: str, raise_up: str) -> None:
         write, code = self.write, member.type.code

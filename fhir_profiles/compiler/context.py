@@ -105,7 +105,8 @@ class CheckContext:
     caller checks each entry itself). `unchecked` collects what could not be checked, once a request. `scope` is the
     package whose extensions are meant by a bare url. `judged` remembers which resources conform to which profile,
     `planned` says which the request checks against which. `rebound` are the elements whose extensible binding a
-    profile of the resource replaces by its own. `kept` is what was found once for a whole resource, by its `id()`.
+    profile of the resource replaces by its own. `kept` is what was found once for a whole resource, by its `id()`;
+    `passed` are hashes of references that are all right, and of the check that says so.
     """
 
     resource: dict[str, Any]
@@ -121,6 +122,7 @@ class CheckContext:
     planned: dict[int, tuple[str, ...]] = field(default_factory=dict)
     rebound: frozenset[str] = frozenset()
     kept: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    passed: set[int] = field(default_factory=set)
 
     def turn_to(self, resource: dict[str, Any], resolve: Resolver, surroundings: Surroundings) -> None:
         """Go on to the next resource of the request."""

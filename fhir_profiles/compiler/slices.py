@@ -21,7 +21,15 @@ def like(value: Any, pattern: Any) -> bool:  # noqa: ANN401 — any JSON values
     if type(pattern) is dict:
         if type(value) is not dict:
             return False
-        return all(key in value and like(value[key], wanted) for key, wanted in pattern.items())
+        for key, wanted in pattern.items():
+            if key not in value:
+                return False
+            if type(wanted) is str:
+                if value[key] != wanted:
+                    return False
+            elif not like(value[key], wanted):
+                return False
+        return True
     if type(pattern) is list:
         return type(value) is list and all(any(like(one, wanted) for one in value) for wanted in pattern)
     return value is pattern or (type(value) is not bool and bool(value == pattern))

@@ -6,6 +6,7 @@ Only names that `safe_name` has passed stand in the source; every other string g
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,3 +119,17 @@ def remembering(write: Writer, check: str, value_sets: Sequence[str] = ()) -> It
         known = "".join(f" and {write.link('expansion', one)}.enumerable" for one in dict.fromkeys(value_sets))
         with write.block(f"if e is None and v is not None{known}:"):
             write(f"remember({seen}, m)")
+
+
+@contextmanager
+def once_a_request(write: Writer, check: str) -> Iterator[None]:
+    """Write lines that test a reference `v` so that they run once in a request; `check` names what they ask, all of it.
+
+    What a fragment names differs from resource to resource, and what an extension means: such a value is asked anew.
+    """
+    of_check = write.constant(int.from_bytes(hashlib.sha256(check.encode()).digest()[:7], "big"))
+    fragment, extension = write.constant(b'"#'), write.constant(b'"extension"')
+    with write.block(f"if v is None or (h := hash(m := dumps(v)) + {of_check}) not in x.passed:"):
+        yield
+        with write.block(f"if e is None and v is not None and {fragment} not in m and {extension} not in m:"):
+            write("x.passed.add(h)")

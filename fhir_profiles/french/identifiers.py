@@ -128,8 +128,13 @@ def kind_of(identifier: Mapping[str, Any]) -> Kind | None:
     Type NH wins over the INS systems: FR Core 2.1.0 put the billing number under the OID of the INS.
     """
     system = identifier.get("system")
-    by_system = BY_SYSTEM.get(oid_system(system)) if isinstance(system, str) else None
-    by_code = next((BY_CODE[code] for code in type_codes(identifier) if code in BY_CODE), None)
+    by_system = BY_SYSTEM.get(system) or BY_SYSTEM.get(oid_system(system)) if isinstance(system, str) else None
+    by_code: Kind | None = None
+    if "type" in identifier:
+        for code in type_codes(identifier):
+            if code in BY_CODE:
+                by_code = BY_CODE[code]
+                break
     if by_system in PERSON_INS and by_code == "NSS":
         return "NSS"
     return by_system or by_code

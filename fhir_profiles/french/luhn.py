@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # twice a digit, the digits of the answer added
+
 
 def luhn_is_right(digits: str) -> bool:
-    """Say whether a string of ASCII digits ends with its Luhn check digit."""
-    total = 0
-    for rank, character in enumerate(reversed(digits)):
-        value = int(character) * (1 + rank % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    """Say whether a string of digits ends with its Luhn check digit."""
+    doubled = sum(map(_DOUBLED.__getitem__, map(int, digits[-2::-2])))
+    return (sum(map(int, digits[::-2])) + doubled) % 10 == 0
 
 
 def ean_is_right(digits: str) -> bool:
     """Say whether a string of 13 ASCII digits ends with its EAN check digit."""
-    return sum(int(character) * (1 + 2 * (rank % 2)) for rank, character in enumerate(digits)) % 10 == 0
+    return (sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10 == 0
 
 
 def is_digits(text: str, length: int) -> bool:
