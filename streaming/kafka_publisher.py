@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import secrets
 import threading
@@ -29,7 +30,7 @@ from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin
 DEADLINE_S = 9.5
 CLOSE_WITHIN_S = 2.0
 PROBE_S = 1.0
-TRIAL_S = 3.0
+TRIAL_S = 2.0
 STALLED_S = 2.0  # brokers that answer and acknowledge nothing (too few in sync): not ready, within 5 s (P12)
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 # Promises, not settings: durable on every in-sync replica, in order, and a fate that is known before the answer.
@@ -45,6 +46,8 @@ PROMISES = {
     "linger_ms": 1,
     "compression_type": "lz4",
 }
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -145,7 +148,8 @@ class KafkaPublisher:
                 continue
             try:
                 self._send(job)
-            except KafkaError:
+            except Exception as error:  # noqa: BLE001 - a producer that was let go of raises anything
+                _tell(error)
                 self._fail(job)
 
     def _send(self, job: _Job) -> None:
@@ -214,19 +218,24 @@ class KafkaPublisher:
         threading.Thread(target=_close, args=(producer,), name="kafka-abandon", daemon=True).start()
 
     def _probe_forever(self) -> None:
-        """Ask the broker each second; after a failure, be ready again only once a record was acknowledged."""
+        """Ask the broker each second; after a failure, and while nobody posts, only an acknowledged record will do."""
         client: KafkaAdminClient | None = None
         while not self._stopping.is_set():
             try:
                 client = client or admin(self._connection, timeout_ms=2_000)
                 client.describe_cluster()
-                self._reachable = not self._suspect or self._trial()
-            except (KafkaError, Unavailable):
+                self._reachable = self._trial() if self._suspect or self._idle() else True
+            except Exception as error:  # noqa: BLE001 - this thread must outlive it too
+                _tell(error)
                 self._reachable = False
                 _throw_away(client)
                 client = None
             self._stopping.wait(PROBE_S)
         _throw_away(client)
+
+    def _idle(self) -> bool:
+        """Say whether no request shows if records are acknowledged: brokers without a quorum answer all the same."""
+        return not self._waiting and time.monotonic() - self._acknowledged_at > PROBE_S
 
     def _trial(self) -> bool:
         """Send an empty record of the compacted topic with a producer that has to prove itself."""
@@ -234,11 +243,19 @@ class KafkaPublisher:
         try:
             producer = self._current()
             producer.send(COUNTS, key=self._run.encode(), value=b"[]").get(timeout=TRIAL_S)
-        except KafkaError:
+        except Exception as error:  # noqa: BLE001 - a producer that another thread let go of raises RuntimeError
+            _tell(error)
             self._abandon(producer)
             return False
         self._suspect = False
+        self._acknowledged_at = time.monotonic()
         return True
+
+
+def _tell(error: Exception) -> None:
+    """Tell what is neither an outage nor expected, by its kind."""
+    if not isinstance(error, KafkaError | Unavailable):
+        log.error("kafka client: %s", type(error).__name__)
 
 
 def _settle(job: _Job, error: Unavailable | None) -> None:
@@ -263,6 +280,6 @@ def _throw_away(client: KafkaAdminClient | None) -> None:
 def _close(producer: KafkaProducer, *, timeout_s: float = 0.0) -> None:
     try:
         producer.close(timeout=timeout_s)
-    except KafkaError:
+    except (KafkaError, RuntimeError):
         # close() raises and leaves its thread when records are stuck (pitfall 1): only this ends it
         producer._sender.force_close()  # noqa: SLF001

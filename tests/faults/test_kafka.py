@@ -255,6 +255,26 @@ async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_and_every
     assert threading.active_count() < 20
 
 
+async def test_a_producer_that_is_let_go_of_while_records_are_handed_to_it_ends_no_thread(
+    kafka: KafkaConnection,
+) -> None:
+    publisher = KafkaPublisher(kafka)
+    await until(publisher.ready)
+    await publisher.publish([event(1)], counts(1))
+    assert publisher._producer is not None
+
+    publisher._producer.close()  # as another thread does that gave it up
+    with pytest.raises(Unavailable):
+        await publisher.publish([event(2)], counts(1))
+    publisher._abandon(publisher._producer)
+    await until(publisher.ready)
+    await publisher.publish([event(3)], counts(1))
+    alive = [thread.is_alive() for thread in publisher._threads]
+    await publisher.close()
+
+    assert alive == [True, True]
+
+
 async def test_a_broker_whose_name_is_not_found_is_an_outage() -> None:
     publisher = KafkaPublisher(KafkaConnection(("broker.invalid:9092",)))
 
