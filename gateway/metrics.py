@@ -1,58 +1,28 @@
 """What a worker counts, as Prometheus reads it: a closed list of names and labels, merged over the workers.
 
 Labels are routes, statuses, codes of the catalogue and rules: never a hospital, a person or anything sent.
-`METRICS` is the whole list; docs/metrics.md is checked against it. Promise: P13.
+`metric_names.py` is the whole list; docs/metrics.md is checked against it. Promise: P13.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
-from prometheus_client.core import GaugeMetricFamily, Metric
 
+from gateway.account_metrics import Accounts
 from gateway.admission import Admission
 from gateway.decision import Decision
-from streaming.accounts import Status, status
+from gateway.metric_names import LABELS, METRICS, PREFIX
+from streaming.accounts import status
 from streaming.broker import Counts
 
-PREFIX = "snds_gateway_"
 MULTIPROCESS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 BYTES = (1_000, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000, 10_500_000)
-
-METRICS = {
-    "requests_total": "Requests answered, by route and status.",
-    "request_seconds": "Seconds from the headers to the answer, by route.",
-    "body_bytes": "Bytes of bodies, after decompression.",
-    "refusals_total": "Refused requests and entries, by issue code.",
-    "entries_total": "Entries by what became of them: refused, suppressed, published.",
-    "dropped_total": "Elements that de-identification left out, by rule.",
-    "unauthenticated_total": "Requests without a valid credential.",
-    "faults_total": "Requests that met a bug of ours.",
-    "in_flight_requests": "Requests at work now.",
-    "in_flight_bytes": "Bytes of bodies held now.",
-    "log_events": "Events that the embedded log got.",
-    "lag_events": "Events not applied to the tables yet.",
-    "lag_late": "1 when events waited for longer than half of what the log keeps.",
-    "applied_events": "Events applied to the tables.",
-    "duplicate_events": "Events that changed nothing.",
-    "dead_letters": "Events that cannot be applied.",
-    "superseded_resources": "Versions that came after a newer one.",
-    "stays": "Stays by what became of them.",
-    "writer_stopped": "1 when the table writer stopped with a code.",
-}
-LABELS = {
-    "requests_total": ("route", "status"),
-    "request_seconds": ("route",),
-    "refusals_total": ("code",),
-    "entries_total": ("outcome",),
-    "dropped_total": ("rule",),
-    "stays": ("status",),
-}
 
 
 class Metrics:
@@ -106,8 +76,11 @@ class Metrics:
         """Count one bug of ours."""
         self._faults.inc()
 
-    def exposition(self, data_dir: Path) -> bytes:
-        """Write every metric of every worker, and the accounts of the installation."""
+    def exposition(self, data_dir: Path | None) -> bytes:
+        """Write every metric of every worker, and the accounts of the installation in `data_dir`.
+
+        None: a gateway of the server form may read neither log nor tables; a table writer tells the accounts.
+        """
         folder = os.environ.get(MULTIPROCESS_DIR)
         if folder:
             registry = CollectorRegistry()
@@ -115,7 +88,8 @@ class Metrics:
         else:
             registry = self._registry
         accounts = CollectorRegistry()
-        accounts.register(_Accounts(data_dir))
+        if data_dir is not None:
+            accounts.register(Accounts(partial(status, data_dir)))
         return generate_latest(registry) + generate_latest(accounts)
 
     def _count(self, counts: Counts) -> None:
@@ -129,28 +103,3 @@ class Metrics:
 
     def _gauge(self, name: str) -> Gauge:
         return Gauge(PREFIX + name, METRICS[name], registry=self._registry, multiprocess_mode="livesum")
-
-
-class _Accounts:
-    """The accounts of the installation, read when Prometheus asks."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir
-
-    def collect(self) -> Iterator[Metric]:
-        now: Status = status(self._data_dir)
-        for name, value in (
-            ("log_events", now.events),
-            ("lag_events", now.lag),
-            ("lag_late", int(now.late)),
-            ("applied_events", now.applied),
-            ("duplicate_events", now.duplicates),
-            ("dead_letters", now.dead_letters),
-            ("superseded_resources", now.superseded),
-            ("writer_stopped", int(now.stopped is not None)),
-        ):
-            yield GaugeMetricFamily(PREFIX + name, METRICS[name], value=value)
-        stays = GaugeMetricFamily(PREFIX + "stays", METRICS["stays"], labels=LABELS["stays"])
-        for name in ("open", "written", "quarantined", "suppressed"):
-            stays.add_metric([name], getattr(now.stays, name))
-        yield stays

@@ -46,5 +46,6 @@ async def ready(exchange: Exchange, worker: Worker) -> Answer:
 async def metrics(exchange: Exchange, worker: Worker) -> Answer:
     """Write the metrics of all workers."""
     del exchange
-    body = await asyncio.to_thread(worker.metrics.exposition, worker.settings.data_dir)
+    accounts = worker.settings.data_dir if worker.settings.broker == "embedded" else None
+    body = await asyncio.to_thread(worker.metrics.exposition, accounts)
     return Answer(200, body, {"Content-Type": CONTENT_TYPE})

@@ -61,6 +61,10 @@ class Settings:
     host: Annotated[str, Setting(text, "Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Setting(integer(0, 65535), "Port to listen on; 0 lets the system choose.")] = 8080
     workers: Annotated[int, Setting(integer(1, 64), "Gateway processes.")] = 2
+    writer_metrics_port: Annotated[
+        int,
+        Setting(integer(0, 65535), "Port of a table writer's own `/metrics` (server form), on `host`; 0: none."),
+    ] = 0
     public_url: Annotated[
         str | None,
         Setting(base_address, "Address that hospitals use, `https://HOST`: the audience of SMART assertions."),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fhir_profiles import errors
 from fhir_profiles.issues import Issue, Message, catalogue
-from gateway.metrics import LABELS, METRICS, PREFIX
+from gateway.metric_names import LABELS, METRICS, PREFIX
 from gateway.openapi import statuses_of
 from gateway.outcomes import ENTRY_STATUS, status_of
 from gateway.routes import ROUTES
@@ -44,8 +44,9 @@ METRICS_HEAD = """# Metrics
 
 Made by `python -m scripts.build_http_docs` from `gateway/metrics.py`; a test compares. `GET /metrics` answers in the Prometheus text
 format, the counters of all workers added up. It needs no credential and names no hospital and no person: labels are routes,
-statuses, issue codes and rules, all of them closed lists of ours. Exemplars are off. The accounts (`log_events` to `writer_stopped`)
-are read from the installation when Prometheus asks.
+statuses, issue codes and rules, all of them closed lists of ours. Exemplars are off. The accounts (`accounted_entries` to `writer_stopped`)
+are read from the installation when Prometheus asks: by the gateway in the embedded form; in the server form, where gateways may read neither
+log nor tables, by a table writer with `writer_metrics_port`.
 
 | metric | labels | meaning |
 |---|---|---|

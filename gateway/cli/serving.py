@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from transformers.deidentify.keys import LEDGER, read_key
 
 if TYPE_CHECKING:
     from gateway.house import House
+    from streaming.accounts import Status
 
 LOCK = "serve.lock"
 METRICS = "metrics"
@@ -102,12 +104,16 @@ def run_tables(data_dir: Path) -> int:
     """Run a table writer until a signal; return its exit code. Raises Misconfigured."""
     from gateway import logs
     from gateway.table_rules import table_rules
+    from streaming.accounts import status
     from streaming.factory import open_writer
 
     settings = load_settings(data_dir, os.environ)
     logs.configure(settings.log_level, process="table-writer")
     rules = table_rules(data_dir)
     kafka = kafka_connection(settings) if settings.broker == "kafka" else None
+    postgres = postgres_connection(settings)
+    if settings.writer_metrics_port:
+        _tell_accounts(settings, partial(status, data_dir, kafka=kafka, postgres=postgres))
     stop = threading.Event()
     for number in STOP:
         signal.signal(number, lambda *_: stop.set())
@@ -118,7 +124,7 @@ def run_tables(data_dir: Path) -> int:
                 data_dir,
                 rules=rules,
                 kafka=kafka,
-                postgres=postgres_connection(settings),
+                postgres=postgres,
                 log_retention_days=settings.log_retention_days,
             ) as writer:
                 writer.run(stop)
@@ -126,6 +132,15 @@ def run_tables(data_dir: Path) -> int:
             logs.logger().warning("store-or-broker-away", code=away.code)
             stop.wait(away.retry_after_s)
     return 0
+
+
+def _tell_accounts(settings: Settings, read: Callable[[], Status]) -> None:
+    from gateway.account_metrics import serve_accounts
+
+    try:
+        serve_accounts(settings.host, settings.writer_metrics_port, read)
+    except OSError as failure:
+        raise Misconfigured("port-taken", f"port {settings.writer_metrics_port}: {failure.strerror}") from None
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import yaml
 from gateway.agreed import Agreed
 from gateway.cli.diagnosis import read_configuration
 from gateway.cli.main import make_app
-from gateway.metrics import METRICS, PREFIX
+from gateway.metric_names import METRICS, PREFIX
 from scripts.build_command_docs import leaves
 from scripts.build_dashboard import TARGET, document
 from transformers.deidentify.keys import load_table_keys

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from fhir_profiles.issues import catalogue
-from gateway.metrics import METRICS, PREFIX
+from gateway.metric_names import METRICS, PREFIX
 from gateway.openapi import statuses_of
 from gateway.outcomes import STATUS
 from gateway.routes import ROUTES

@@ -46,10 +46,13 @@ class Deployment:
     bootstrap: str
     dsn: str
     secret: Path
+    metrics_port: int
 
     def environment(self, service: str) -> dict[str, str]:
         folder = self.gateway if service == "gateway" else self.writer
         replaced = {
+            "GATEWAY_HOST": "127.0.0.1",
+            "GATEWAY_WRITER_METRICS_PORT": str(self.metrics_port),
             "GATEWAY_DATA_DIR": str(folder),
             "GATEWAY_KAFKA_BOOTSTRAP": self.bootstrap,
             "GATEWAY_POSTGRES_DSN": self.dsn,
@@ -106,7 +109,9 @@ def deployment(tmp_path: Path, broker: KafkaBroker, postgres: PostgresConnection
     secret = tmp_path / "password"
     secret.write_text("of-no-use-here\n")
     secret.chmod(0o400)
-    made = Deployment(tmp_path / "gateway", tmp_path / "writer", free_port(), broker.bootstrap, postgres.dsn, secret)
+    made = Deployment(
+        tmp_path / "gateway", tmp_path / "writer", free_port(), broker.bootstrap, postgres.dsn, secret, free_port()
+    )
     subprocess.run(
         ["sh", str(PROJECT / "deploy" / "setup.sh"), "--finess", FINESS, "--name", "CHU Fictif", "--test-identities"],
         env=made.environment("gateway") | {"WRITER_DATA_DIR": str(made.writer)},
@@ -140,6 +145,16 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
         accounts = json.loads(deployment.run("writer", "status", "--wait-idle", str(WITHIN_S), "--format", "json"))
         found = stays_in(postgres, expected, log)
 
+        told_of = scraped(deployment.metrics_port)
+        gateways = httpx.get(f"{url}/metrics", timeout=10).text
+
+        for outcome in ("received", "refused", "suppressed", "published"):
+            assert told_of[f'accounted_entries{{outcome="{outcome}"}}'] == accounts[outcome]
+        assert told_of["log_events"] == told_of["applied_events"] + told_of["duplicate_events"] == accounts["events"]
+        assert told_of["lag_events"] == told_of["writer_stopped"] == 0
+        assert told_of['stays{status="written"}'] == expected
+        assert "lag_events" not in gateways  # a zero would be a lie: it may read neither log nor tables
+        assert sum(of_entries(gateways).values()) == accounts["received"]
         summary = json.loads(told)
         assert accounts["received"] == accounts["published"] + accounts["refused"] == manifest["expected"]["received"]
         assert accounts["events"] == accounts["applied"] + accounts["duplicates"] > 0
@@ -199,6 +214,23 @@ def test_a_restored_database_goes_on_from_its_own_offsets_without_loss_or_double
     assert again == expected
     assert "every row is as it was" in rebuilt
     assert sum(map(len, expected.values())) > manifest["expected"]["stays"]["written"]
+
+
+def scraped(port: int) -> dict[str, float]:
+    """Return what a table writer tells Prometheus, by metric and labels."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    return {
+        name.removeprefix("snds_gateway_"): float(value)
+        for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    }
+
+
+def of_entries(text: str) -> dict[str, float]:
+    """Return the entries that the gateway's own counters tell, by what became of them."""
+    return {
+        outcome: float(value)
+        for outcome, value in re.findall(r'^snds_gateway_entries_total\{outcome="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    }
 
 
 def push(deployment: Deployment, *bundles: str) -> None:
