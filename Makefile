@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test faults faults-long test-servers check bench docs sbom audit format lock clean
+.PHONY: help install demo serve test faults faults-long fuzz test-servers check bench docs sbom audit format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
@@ -15,6 +15,7 @@ help:
 	@echo "make test     everything the project promises, attacked"
 	@echo "make faults   processes, servers, disks, network and clock harmed under load for SECONDS=60, SEEDS=\"1 3 4\""
 	@echo "make faults-long  the same with 2,000 bundles and times judged; killed writers 20 times a point; 500 permutations"
+	@echo "make fuzz     harmed documents for the parser, then the validator, for SECONDS=300 each; SEED= for others"
 	@echo "make check    format, lint, types, import direction, documents, and make audit where the network is (about a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
@@ -56,6 +57,10 @@ faults-long: $(VENV)/.developer test-servers
 	@$(BIN)/python -m tests.faults.campaign --seed $(or $(SEEDS),7) --stays 1780 --seconds $(or $(SECONDS),300) --judge-times
 	@$(BIN)/python -m tests.faults.writer_kills --times 20
 	@$(BIN)/python -m tests.faults.permutations --times 500
+
+fuzz: $(VENV)/.developer
+	@for stage in parse validate; do \
+		$(BIN)/python -m tests.fuzz.campaign --stage $$stage --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) || exit 1; done
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff format --check .
