@@ -79,7 +79,7 @@ def plan(connection: Database, dirty: Mapping[str, Sequence[str]], *, rules: Rul
         views = Views(connection, finess)
         numbers = Numbers(connection, finess, start=rules.pseudonyms.rsa_num)
         for group in views.find_all(_new_ones_last(persons(connection, finess, aliases))):
-            if made > MOST_ROWS and not any(found.person.owners for found in group):
+            if computed and made >= MOST_ROWS and not any(found.person.owners for found in group):
                 break  # they stay marked, for the next round
             numbers.expect(key for found in group for key in found.encounters)
             for person, _, load in group:

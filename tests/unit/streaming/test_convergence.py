@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,3 +94,14 @@ def test_the_story_is_not_trivial(tmp_path: Path) -> None:
     assert [line.rsplit(" ", 1)[0] for line in lines] == [
         "T_MCO23B 1", "T_MCO23D 3", "T_MCO23E 1", "T_MCO24B 2", "T_MCO24E 2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pace", [Pace(), Pace(3, 9, 0.0)])
+def test_rounds_that_are_full_leave_new_persons_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pace: Pace
+) -> None:
+    whole = tables(tmp_path / "whole", STORY, Pace())
+    monkeypatch.setattr("streaming.conversion.MOST_ROWS", 0)
+    monkeypatch.setattr("streaming.persons.AT_ONCE", 1)
+
+    assert tables(tmp_path / "full", STORY, pace) == whole
