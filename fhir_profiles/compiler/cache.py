@@ -1,6 +1,7 @@
 """Compiled modules on disk, one small file each, in a folder of the packages' digest that only we may enter.
 
-What is missing or unreadable is made again. Never holds anything posted. Promise: nobody else's code is run.
+What is missing or unreadable is made again; digests that nobody used lately go. Never holds anything posted.
+Promise: nobody else's code is run.
 """
 
 from __future__ import annotations
@@ -8,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import re
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,9 @@ from fhir_profiles.compiler.writer import Link
 from fhir_profiles.errors import Misconfigured
 from fhir_profiles.terminology import Expansion
 
+KEPT = 3  # folders of other digests, the latest used: a version that is rolled back finds its own again
+IN_USE_S = 86_400  # younger ones belong to whoever shares the folder now
+_DIGEST = re.compile("[0-9a-f]{32}")
 UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError)
 
 
@@ -100,6 +107,27 @@ def private_folder(parent: Path, digest: str) -> Path:
     return folder
 
 
+def prune(mine: Path) -> None:
+    """Mark a digest's folder as used, and take away those beside it that are neither among the latest nor of today.
+
+    Safe beside other processes: whoever misses a file makes it again, and its folder with it.
+    """
+    os.utime(mine)
+    others: list[tuple[float, Path]] = []
+    for one in mine.parent.iterdir():
+        if one != mine and _DIGEST.fullmatch(one.name):
+            try:
+                found = one.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # another process prunes too
+            if stat.S_ISDIR(found.st_mode):
+                others.append((found.st_mtime, one))
+    oldest_in_use = time.time() - IN_USE_S
+    for used, one in sorted(others, reverse=True)[KEPT:]:
+        if used < oldest_in_use:
+            shutil.rmtree(one, ignore_errors=True)  # what stays of it is tried again at the next start
+
+
 def _short(target: str) -> str:
     return hashlib.sha256(target.encode()).hexdigest()[:40]
 
@@ -112,8 +140,14 @@ def _read(path: Path) -> Any:  # noqa: ANN401 — whatever marshal holds
 
 
 def _write(path: Path, content: Any) -> None:  # noqa: ANN401 — whatever marshal holds
-    """Write a file as a whole: another worker may be reading."""
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(marshal.dumps(content))
-    Path(name).replace(path)
+    """Write a file as a whole: another worker may be reading. One that cannot be written is made again next time."""
+    name = None
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)  # another process may have pruned it
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(marshal.dumps(content))
+        Path(name).replace(path)
+    except OSError:
+        if name is not None:  # a full disk costs time at the next start, never an answer
+            Path(name).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fhir_profiles.compiler.bound import membership
-from fhir_profiles.compiler.cache import Cached, private_folder
+from fhir_profiles.compiler.cache import Cached, private_folder, prune
 from fhir_profiles.compiler.context import Check, CheckContext, MemberOf, Resolver, Shared, nothing_resolves
 from fhir_profiles.compiler.engine import Engine
 from fhir_profiles.compiler.findings import Findings, in_document_order, to_issue
@@ -191,6 +191,7 @@ def load_profiles(
         profiles.check_definitions([one.id for one in added])
         return profiles
     folder = private_folder(cache_dir, f"{digest} {compiler_digest()} {sys.version}")
+    prune(folder)
     cached = Cached(folder, lambda: Compiled(library()))
     profiles = Profiles(cached.index(lambda: index_of(library())), cached, digest=digest, packages=labels)
     profiles.check_definitions([one.id for one in added])
