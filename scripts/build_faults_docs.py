@@ -70,7 +70,9 @@ def figures(path: Path) -> str:
         "P12": f"ready was said {unready} into an outage at the worst, again {back} after it",
     }
     return (
-        "\n| promise | figure |\n|---|---|\n" + "".join(f"| {name} | {text} |\n" for name, text in said.items()) + "\n"
+        "\n| promise | figure |\n|---|---|\n"
+        + "".join(f"| {name} | {text} |\n" for name, text in said.items() if text)
+        + "\n"
     )
 
 
