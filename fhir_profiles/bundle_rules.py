@@ -76,6 +76,7 @@ def all_plain(parsed: ParsedBundle) -> bool:
     return (
         parsed.kind in WITH_REQUESTS
         and isinstance(listed, list)
+        and bool(listed)
         and all(isinstance(raw, dict) and _is_plain(one, raw) for one, raw in zip(parsed.entries, listed, strict=True))
     )
 

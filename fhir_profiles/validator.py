@@ -18,6 +18,7 @@ from fhir_profiles.bundle import parse
 from fhir_profiles.bundle_rules import COVERED, all_plain, check_bundle, check_entries, check_repetitions
 from fhir_profiles.capping import capped, entry_number
 from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles, place_of
+from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.conformance_rules import RULES as CONFORMANCE_TYPES
 from fhir_profiles.conformance_rules import conformance_issues
 from fhir_profiles.errors import Refused
@@ -36,6 +37,8 @@ __all__ = ["FrenchProfiles", "Validator", "load_validator"]
 # With one of these in a resource, paths made of its keys may hold what the sender wrote.
 UNKNOWN_NAMES = ("unknown-element", "element-of-other-version")
 
+
+Broken = list[tuple[str, Findings]]
 
 CODE_FAULTS = ("code-not-in-value-set", "code-missing", "code-outside-extensible")
 
@@ -205,7 +208,8 @@ class _Run:
         context = self.profiles.context(
             root, resolve=self.index.resolve, skip_entries=True, keys=plan.keys, shared=self.shared
         )
-        for one in self._checked(plan, root, "Bundle", context=context):
+        broken = [(key, below) for key, check in plan.checks if (below := check(root, context)) is not None]
+        for one in self._told(broken, plan, root, "Bundle", context):
             if one.rule not in COVERED:
                 number = entry_number(one.expression)
                 (self.of_bundle if number is None else self.of_entry[number]).append(one)
@@ -213,7 +217,8 @@ class _Run:
     def _entry(self, entry: Entry, resource: dict[str, Any], plan: Plan) -> list[Issue]:
         context, kind = self.context, entry.type
         context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
-        issues = self._checked(plan, resource, entry.path, context=context)
+        broken = [(key, below) for key, check in plan.checks if (below := check(resource, context)) is not None]
+        issues = self._told(broken, plan, resource, entry.path, context) if broken or plan.objections else []
         if kind in FRENCH_TYPES:
             issues += french_issues(kind, resource, entry.path, checked=plan.keys)
         if kind in CONFORMANCE_TYPES:
@@ -222,11 +227,10 @@ class _Run:
             issues += self.nomenclatures.issues(resource, entry.path)
         return issues
 
-    def _checked(self, plan: Plan, resource: dict[str, Any], path: str, *, context: CheckContext) -> list[Issue]:
-        """Run the checks of a plan; what two profiles find alike is told once, by the first (no cascade)."""
-        broken = [(key, below) for key, check in plan.checks if (below := check(resource, context)) is not None]
-        if not broken and not plan.objections:
-            return []
+    def _told(
+        self, broken: Broken, plan: Plan, resource: dict[str, Any], path: str, context: CheckContext
+    ) -> list[Issue]:
+        """Tell what the checks found; what two profiles find alike is told once, by the first (no cascade)."""
         issues = [replace(one, expression=path + one.expression) for one in plan.objections]
         seen: dict[tuple[object, ...], tuple[str, int]] = {}
         sources = 0

@@ -11,15 +11,19 @@ from fhir_profiles.compiler.corrections import OF_THE_TYPE, SKIPPED
 from fhir_profiles.compiler.library import BASE, Library
 from fhir_profiles.compiler.members import CONTAINERS, RESOURCE_TYPES, Member, contexts_of, target_types
 from fhir_profiles.compiler.memory import CONCEPTS
+from fhir_profiles.compiler.popular import REPEATED
 from fhir_profiles.compiler.writer import Writer, once_a_request, remembering, safe_name
 from fhir_profiles.model import Binding, Element, Structure
 
 TEXT = "type({v}) is not str or not {v} or not ({v}.isprintable() or text_ok({v}))"
 URI = (
     "type({v}) is not str or {v} not in known_uris"
-    ' and (" " in {v} or {v}[:4] == "urn:" or not {v} or not {v}.isascii() or not {v}.isprintable())'
+    ' and ({v}[:4] != "http" or " " in {v} or not {v}.isascii() or not {v}.isprintable())'
     " and not uri_ok({v})"
 )
+
+# Types that look at nothing around them, extensions apart (which the memory refuses).
+CLOSED = frozenset((*CONCEPTS, "BackboneElement", "Extension", "Quantity", "Range", "string"))
 
 # Inline tests: true when the value is wrong. Only types whose common values pass without a call are here.
 WRONG = {
@@ -31,7 +35,7 @@ WRONG = {
     "integer": "not integer_ok({v})",
     "positiveInt": "type({v}) is not int or not 0 < {v} < 2147483648",
     "unsignedInt": "type({v}) is not int or not 0 <= {v} < 2147483648",
-    "id": "not id_ok({v})",
+    "id": "type({v}) is not str or not ({v}.isalnum() and {v}.isascii() and len({v}) < 65) and not id_ok({v})",
     "uri": URI,
     "url": URI,
     "canonical": URI,
@@ -42,7 +46,7 @@ WRONG = {
     "instant": "not instant_ok({v})",
     "time": "not time_ok({v})",
     "base64Binary": "not base64_ok({v})",
-    "xhtml": "not xhtml_ok({v})",
+    "xhtml": "type({v}) is not str or usual_narrative({v}) is None and not xhtml_ok({v})",
 }
 
 
@@ -68,7 +72,11 @@ class ValueCode:
                 self._primitive(member, step)
         elif self._is_memorable(member):
             check = " ".join(
-                (member.type.code, "list" if member.repeats else "", *map(" ".join, self._bound_to(member)))
+                (
+                    member.element.path if member.element.path in REPEATED else member.type.code,
+                    "list" if member.repeats else "",
+                    *map(" ".join, self._bound_to(member)),
+                )
             )
             with remembering(write, check, [f"{BASE} {one}" for one, _ in self._bound_to(member)]):
                 self._value_or_values(member, step)
@@ -98,7 +106,19 @@ class ValueCode:
 
     def _is_memorable(self, member: Member) -> bool:
         """Say whether the answer depends on the value alone: a coded type without rules of this element."""
+        if member.element.path in REPEATED:
+            return self._is_closed(member.element.path)
         return member.type.code in CONCEPTS and self._has_no_rules(member)
+
+    def _is_closed(self, path: str) -> bool:
+        """Say whether nothing in a backbone element looks around: plain types, no rule of it, no binding."""
+        inside = [one for one in self.structure.elements if one.path.startswith(path)]
+        return all(
+            {kind.code for kind in one.types} <= CLOSED
+            and not (one.binding and checks_of(one.binding))
+            and not any("%" in rule.expression for rule in one.constraints)
+            for one in inside
+        )
 
     def _has_no_rules(self, member: Member) -> bool:
         rules = {one.expression for one in member.element.constraints}

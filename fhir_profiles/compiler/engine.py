@@ -17,6 +17,7 @@ from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.compiler.index import Index
 from fhir_profiles.compiler.memory import Memory
 from fhir_profiles.compiler.modules import Module, Modules
+from fhir_profiles.compiler.xhtml import usual_narrative
 from fhir_profiles.fhirpath import operations
 from fhir_profiles.terminology import Expansion
 
@@ -50,6 +51,7 @@ class Engine:
         self._known: dict[str, Any] = {
             **_RUNTIME,
             "known_uris": index.uris,
+            "usual_narrative": usual_narrative,
             "dumps": orjson.dumps,
             "remember": memory.keep,
         }

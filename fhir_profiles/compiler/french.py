@@ -44,6 +44,18 @@ BY_ORGANIZATION_TYPE: Mapping[str, str] = MappingProxyType(
     {"UF": "fr-core-organization-uf", "UAC": "fr-core-organization-uac"}
 )
 ORGANIZATION_SYSTEM = "https://hl7.fr/ig/fhir/core/CodeSystem/fr-core-cs-v2-3307"
+_CANONICALS: Mapping[str, str] = MappingProxyType(
+    {
+        name: FR_CORE + name
+        for name in (
+            "fr-core-patient-ins",
+            "fr-core-organization",
+            *BY_TYPE.values(),
+            *BY_LOINC.values(),
+            *BY_ORGANIZATION_TYPE.values(),
+        )
+    }
+)
 
 
 def french_profile(resource_type: str, resource: Mapping[str, Any]) -> str | None:
@@ -65,7 +77,7 @@ def french_profile(resource_type: str, resource: Mapping[str, Any]) -> str | Non
         )
     else:
         name = BY_TYPE.get(resource_type)
-    return FR_CORE + name if name else None
+    return _CANONICALS[name] if name else None
 
 
 def _codings(concept: object) -> Iterator[Mapping[str, Any]]:

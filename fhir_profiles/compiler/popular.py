@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 INLINE = 24
+REPEATED = frozenset({"Observation.referenceRange"})  # the same content comes again and again
 
 # By type path; any other type asks for the keys of the common list.
 _BY_PATH: Mapping[str, str] = MappingProxyType(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fhir_profiles.bundle import parse
-from fhir_profiles.bundle_rules import check_bundle, check_entries
+from fhir_profiles.bundle_rules import all_plain, check_bundle, check_entries
 from fhir_profiles.limits import Limits
 from tests.support.posted import body, bundle, observation, patient, post, put
 
@@ -172,3 +172,38 @@ def test_one_resource_put_carries_the_id_of_its_address() -> None:
     assert codes(patient("p1")) == []
     assert codes(patient("p2")) == [("resource-id-mismatch", "Patient.id")]
     assert codes({"resourceType": "Patient"}) == [("resource-id-missing", "Patient")]
+
+
+FULL_URL = "https://h.example/fhir/Patient/p1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "plain"),
+    [
+        ({}, True),
+        ({"fullUrl": "http://h.example/Patient/p1"}, True),
+        ({"fullUrl": "https://h.example/fhir/Patient/p2"}, False),
+        ({"fullUrl": "https://h .example/fhir/Patient/p1"}, False),
+        ({"fullUrl": "https://h\u00e9.example/Patient/p1"}, False),
+        ({"fullUrl": "https://h.example/_history/Patient/p1"}, False),
+        ({"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000000"}, False),
+        ({"fullUrl": None}, False),
+        ({"search": {}}, False),
+        ({"request": {"method": "PUT", "url": "Patient/p2"}}, False),
+        ({"request": {"method": "PUT", "url": "Patient/p1", "ifMatch": "x"}}, False),
+        ({"request": {"method": "POST", "url": "Patient"}}, False),
+        ({"request": {"method": "PUT", "url": "Patient?identifier=a|b"}}, False),
+        ({"resource": patient("p2")}, False),
+        ({"resource": {"resourceType": "Nothing", "id": "p1"}}, False),
+        ({"resource": None}, False),
+    ],
+)
+def test_an_entry_is_plain_only_when_nothing_of_it_can_be_wrong(changes: dict[str, Any], plain: bool) -> None:
+    entry = put(patient("p1"), fullUrl=FULL_URL) | changes
+
+    assert all_plain(parse(body(bundle("transaction", entry)), Limits())) is plain
+
+
+@pytest.mark.parametrize("listed", [[], None, {}, "x"])
+def test_a_bundle_without_entries_is_read_as_a_whole(listed: object) -> None:
+    assert not all_plain(parse(body({"resourceType": "Bundle", "type": "batch", "entry": listed}), Limits()))

@@ -93,3 +93,32 @@ def test_the_memory_is_forgotten_as_a_whole_when_it_is_full(monkeypatch: pytest.
 
     assert len(first) + len(other) == 1
     assert kept.of("a") is first
+
+
+def test_the_same_fragment_is_asked_in_each_resource(validator: Validator) -> None:
+    person = {"resourceType": "Patient", "id": "p"}
+    unit = {"resourceType": "Organization", "id": "p", "name": "x"}
+    listed = [
+        {"fullUrl": f"urn:uuid:00000000-0000-4000-8000-00000000000{n}", "resource": resource}
+        for n, resource in enumerate(
+            (
+                observation("a", contained=[person], subject={"reference": "#p"}),
+                observation("b", contained=[unit], subject={"reference": "#p"}),
+            )
+        )
+    ]
+    content = orjson.dumps({"resourceType": "Bundle", "type": "collection", "entry": listed})
+
+    issues = validator.validate(content, french_profiles="declared").issues
+
+    wrong = [one.expression for one in issues if one.code == "reference-target-type"]
+    assert wrong == ["Bundle.entry[1].resource.subject"]
+
+
+def test_a_reference_that_is_right_in_one_element_is_wrong_in_another(validator: Validator) -> None:
+    stay = {"reference": "Encounter/1"}
+
+    found = codes(validator, observation(encounter=stay, subject=stay))
+
+    assert ("reference-target-type", "Observation.subject") in found
+    assert ("reference-target-type", "Observation.encounter") not in found
