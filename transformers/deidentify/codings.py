@@ -30,13 +30,13 @@ Coding = dict[str, str]
 
 
 class CodeBook:
-    """The systems of the rules and of one contract, with a bounded memory of the codings that were kept."""
+    """The systems of the rules and of one contract; `kept` is a bounded memory of the codings that leave in clear."""
 
-    __slots__ = ("_kept", "_tests")
+    __slots__ = ("_tests", "kept")
 
     def __init__(self, systems: Systems, elements: Elements, agreed: tuple[str, ...] = ()) -> None:
         self._tests = _tests(systems, elements, agreed)
-        self._kept: dict[tuple[str | None, str | None, str], Coding] = {}
+        self.kept: dict[tuple[str | None, str | None, str], Coding] = {}
 
     def keeps(self, system: str, code: str) -> bool:
         """Say whether a code leaves in clear under a system."""
@@ -47,7 +47,7 @@ class CodeBook:
         """Return what a Coding becomes; None when it has no code."""
         system, version, code = value.get("system"), value.get("version"), value.get("code")
         try:
-            made = self._kept.get((system, version, code))  # type: ignore[arg-type]
+            made = self.kept.get((system, version, code))  # type: ignore[arg-type]
         except TypeError:
             made = None  # a list or an object where a text should be
         return made if made is not None else self._decide(system, version, code, local_code)
@@ -64,8 +64,8 @@ class CodeBook:
             version = None
         elif VERSION.fullmatch(version):
             made["version"] = version
-        if len(self._kept) < REMEMBERED:
-            self._kept[system, version, code] = made
+        if len(self.kept) < REMEMBERED:
+            self.kept[system, version, code] = made
         return made
 
 

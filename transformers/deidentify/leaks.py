@@ -35,6 +35,7 @@ PERSONS = frozenset({"Patient", "RelatedPerson", "Person", "Practitioner"})
 NUMBERED = PERSONS | {"Encounter", "Coverage"}
 SUSPECT = re2.compile(rb"(?m)^(?:[0-9][0-9AB .]{8,24}|[0-9+(][0-9 ().+-]{9,20}|.*@.*|[A-Za-z]{3,6}:.*)$")
 WORDS = re.compile(r"[^\W_]+")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 BLANKS = re.compile(r"\s+")
 PHONE = re.compile(r"(?:\+33|0033|0)[1-9][0-9]{8}", re.ASCII)
 RPPS = re.compile(r"8?10[0-9]{9}", re.ASCII)
@@ -170,7 +171,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text)
-    return "".join(character for character in plain if not unicodedata.combining(character)).lower()
+    return BEYOND_ASCII.sub(_without_mark, plain).lower()
+
+
+def _without_mark(found: re.Match[str]) -> str:
+    return "" if unicodedata.combining(found[0]) else found[0]
 
 
 def name_words(text: str) -> Iterator[str]:

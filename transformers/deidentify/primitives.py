@@ -101,7 +101,7 @@ def mode(value: object, scene: Scene) -> str | None:  # noqa: ARG001
 
 def code(value: object, scene: Scene) -> Any:  # noqa: ANN401
     """Reduce a Coding."""
-    return scene.coding(value, scene.local_code) if type(value) is dict else None
+    return scene.coding(value) if type(value) is dict else None
 
 
 def concept(value: object, scene: Scene) -> dict[str, Any] | None:
@@ -111,10 +111,16 @@ def concept(value: object, scene: Scene) -> dict[str, Any] | None:
     listed = value.get("coding")
     if type(listed) is not list:
         return None
-    kept = []
+    kept, known = [], scene.known_codings
     for one in listed:
         if type(one) is dict:
-            made = scene.coding(one, scene.local_code)
+            get = one.get
+            try:
+                made = known.get((get("system"), get("version"), get("code")))
+            except TypeError:
+                made = None  # a list or an object where a text should be
+            if made is None:
+                made = scene.coding(one)
             if made is not None:
                 kept.append(made)
     return {"coding": kept} if kept else None
@@ -154,7 +160,7 @@ def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:
         if type(comparator) is str and comparator in comparators:
             made["comparator"] = comparator
         if "code" in value:
-            unit = scene.coding(value, scene.local_code)
+            unit = scene.coding(value)
             if unit is not None:
                 made["system"] = unit["system"]
                 made["code"] = unit["code"]
@@ -171,7 +177,11 @@ def reference(expected: str | None) -> Action:
     """Replace a Reference by a keyed hash; `expected` is the type when the reference does not say it."""
 
     def refer(value: object, scene: Scene) -> dict[str, Any] | None:
-        return scene.refer(value, expected) if type(value) is dict else None
+        if type(value) is not dict:
+            return None
+        text = value.get("reference")
+        made = scene.references.get(text) if type(text) is str else None
+        return made if made is not None else scene.refer(value, expected)
 
     return refer
 

@@ -162,6 +162,9 @@ def many(action: Action) -> Action:
     def project(values: object, scene: Scene) -> list[Any] | None:
         if type(values) is not list:
             return None
+        if len(values) == 1:
+            made = action(values[0], scene)
+            return None if made is None else [made]
         kept = []
         for one in values:
             made = action(one, scene)

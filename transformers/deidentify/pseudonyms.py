@@ -6,6 +6,7 @@ Takes canonical text, gives values of fixed shape; never keeps, shows or logs a 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import secrets
@@ -19,6 +20,7 @@ SALT = b"fhir-snds-gateway/v1"
 BLOCK = 64
 INNER = bytes(byte ^ 0x36 for byte in range(256))
 OUTER = bytes(byte ^ 0x5C for byte in range(256))
+URL_SAFE = bytes.maketrans(b"+/", b"-_")
 BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LOCAL_BYTES = 16
 NIR_ANO_WIDTH = 17
@@ -132,6 +134,16 @@ class HospitalKey:
         """Return the key of a resource or fact."""
         return self._local(self._resource, parts)
 
+    def resources(self, *first: str) -> Callable[[str], str]:
+        """Return the function that gives the key of a resource by its last part: `resource(*first, last)`."""
+        prefix, digest, demo = framed(*first), self._resource, self._demo
+
+        def key(last: str) -> str:
+            value = _base64url(digest(prefix + f"{len(last)}:{last}".encode())[:LOCAL_BYTES])
+            return _marked(value, demo=True) if demo else value
+
+        return key
+
     def ipp(self, *parts: str) -> str:
         """Return the pseudonym of an IPP."""
         return self._local(self._ipp, parts)
@@ -236,7 +248,8 @@ def _secret_digest(salt: str, secret: str) -> str:
 
 
 def _base64url(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    """Return what `base64.urlsafe_b64encode` gives, without padding, in half the time."""
+    return binascii.b2a_base64(digest, newline=False).translate(URL_SAFE, b"=").decode()
 
 
 def _marked(value: str, *, demo: bool) -> str:

@@ -6,7 +6,7 @@ Gives keys and aliases; holds identities, so it never shows itself. Promise: one
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fhir_profiles.french.identifiers import finess_of
@@ -25,7 +25,7 @@ from transformers.deidentify.aliases import (
     system_of,
     value_of,
 )
-from transformers.deidentify.codings import CodeBook
+from transformers.deidentify.codings import CodeBook, Coding
 from transformers.deidentify.known import PERSON, RESOURCE, STAY, STRUCTURES, Known
 from transformers.deidentify.pseudonyms import HospitalKey
 
@@ -39,13 +39,13 @@ class Scene:
     """One call of `scrub`."""
 
     __slots__ = (
+        "_codes",
         "_local_codes",
         "_logical",
         "_named",
-        "_references",
+        "_of_type",
         "_unnamed",
         "by_url",
-        "coding",
         "contained",
         "contract",
         "finess",
@@ -53,7 +53,9 @@ class Scene:
         "hospital",
         "implied",
         "keys",
+        "known_codings",
         "left_out",
+        "references",
         "source",
         "targets",
         "types",
@@ -65,7 +67,8 @@ class Scene:
         self.contract = contract
         self.source = source
         self.hospital = hospital
-        self.coding = codes.coding
+        self._codes = codes
+        self.known_codings: Mapping[tuple[Any, Any, Any], Coding] = codes.kept
         self.types = types
         self.by_url: dict[str, Known] = {}
         self.keys: dict[tuple[str, str], str] = {}
@@ -75,7 +78,8 @@ class Scene:
         self.finess: set[str] = set()
         self.flags: set[str] = set()
         self.implied: dict[str, Json] = {}
-        self._references: dict[str, Out] = {}
+        self._of_type: dict[str, Callable[[str], str]] = {}
+        self.references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
         self._unnamed: dict[str, list[tuple[Known, Json]]] = {}
         self._named: dict[Parts, Known] = {}
@@ -88,8 +92,10 @@ class Scene:
         """Return the key of a resource by its RESTful id, which holds in its source."""
         found = self.keys.get((type_name, resource_id))
         if found is None:
-            found = self.hospital.resource("rest", self.source, type_name, resource_id)
-            self.keys[type_name, resource_id] = found
+            make = self._of_type.get(type_name)
+            if make is None:
+                make = self._of_type[type_name] = self.hospital.resources("rest", self.source, type_name)
+            found = self.keys[type_name, resource_id] = make(resource_id)
         return found
 
     def local_code(self, system: str, code: str) -> str:
@@ -99,13 +105,20 @@ class Scene:
             found = self._local_codes[system, code] = self.hospital.code(system, code)
         return found
 
+    def coding(self, value: Json) -> Coding | None:
+        """Return what a Coding becomes."""
+        return self._codes.coding(value, self.local_code)
+
     def register(self, known: Known, entry: Entry) -> None:
         """Make a resource of the bundle known by its urls, and by its business identifiers when one is asked for."""
         if entry.full_url is not None:
             self.by_url[entry.full_url] = known
         if entry.id is not None:
             self.by_url[f"{entry.type}/{entry.id}"] = known
-        self._unnamed.setdefault(known.type, []).append((known, entry.resource or {}))
+        unnamed = self._unnamed.get(known.type)
+        if unnamed is None:
+            unnamed = self._unnamed[known.type] = []
+        unnamed.append((known, entry.resource or {}))
 
     def by_identifier(self, parts: Parts) -> Known | None:
         """Return the resource of the bundle that has a business identifier."""
@@ -123,7 +136,7 @@ class Scene:
         """Return what a Reference becomes, None when nothing of it may leave."""
         text = value.get("reference")
         if type(text) is str:
-            made = self._references.get(text)
+            made = self.references.get(text)
             if made is not None:
                 return made
             made = self._to(self.contained.get(text[1:])) if text[:1] == "#" else self._resolve(text)
@@ -131,7 +144,7 @@ class Scene:
                 if made["type"] in STRUCTURES:
                     self.targets.append(made["identifier"]["value"])
                 elif text[:1] != "#":
-                    self._references[text] = made
+                    self.references[text] = made
                 return made
         identifier = value.get("identifier")
         if isinstance(identifier, dict):

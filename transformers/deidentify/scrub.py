@@ -75,9 +75,10 @@ class _Scrubbing:
 
     def run(self, *, explain: bool) -> Scrubbed:
         identified = list(self._identify())
-        items = [
-            item for entry, known in identified if entry.method != "DELETE" for item in self._project(entry, known)
-        ]
+        items: list[Item] = []
+        for entry, known in identified:
+            if entry.method != "DELETE":
+                items += self._project(entry, known)
         persons = Persons(items)
         items = [item for item in items if self._has_accepted_owner(item)]
         items += self._implied(items)
@@ -136,16 +137,18 @@ class _Scrubbing:
         if entry.type == "Patient" and entry.id is not None:
             self._refused_persons[self._scene.rest_alias("Patient", entry.id)] = code
 
-    def _project(self, entry: Entry, known: Known) -> Iterator[Item]:
-        """Yield what an entry becomes: its contained structures as resources of their own, then itself."""
+    def _project(self, entry: Entry, known: Known) -> list[Item]:
+        """Return what an entry becomes: its contained structures as resources of their own, then itself."""
         resource = entry.resource or {}
         scene = self._scene
         scene.contained = {}
-        inside = list(contained(resource, known, scene)) if "contained" in resource else []
+        if "contained" not in resource:
+            return [self._item(entry.index, known, resource, resource)]
+        inside = list(contained(resource, known, scene))
         scene.contained = {own_id: one for own_id, one, _ in inside}
-        for _, one, content in inside:
-            yield self._item(entry.index, one, content, {"meta": resource.get("meta")})
-        yield self._item(entry.index, known, resource, resource)
+        meta = {"meta": resource.get("meta")}
+        made = [self._item(entry.index, one, content, meta) for _, one, content in inside]
+        return [*made, self._item(entry.index, known, resource, resource)]
 
     def _item(self, index: int, known: Known, resource: dict[str, Any], stamped: dict[str, Any]) -> Item:
         scene = self._scene

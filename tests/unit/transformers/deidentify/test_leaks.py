@@ -10,7 +10,7 @@ import pytest
 from gateway.synthetic.bundles import workload
 from tests.support.scrubbed import CONTRACT, FINESS, collection, encounter, observation, patient, scrubbed, visit
 from transformers.contract import Contract
-from transformers.deidentify.leaks import Scanner, needles
+from transformers.deidentify.leaks import Scanner, fold, needles
 from transformers.deidentify.rules import load_rules
 
 PERSON: dict[str, Any] = patient(
@@ -146,3 +146,18 @@ def test_needles_are_words_of_four_letters_and_numbers_of_six_characters() -> No
     assert b"rue" not in found.words
     assert {b"0612345678", b"ipp004217", b"19850921", b"nda-556677"} <= found.numbers
     assert "Dupont" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Müller", "muller"),
+        ("ÉLODIE", "elodie"),
+        ("Nguyễn", "nguyen"),
+        ("Łódź", "łodz"),
+        ("ﬁnd", "find"),
+        ("Иван", "иван"),
+    ],
+)
+def test_folding_takes_away_marks_and_case_and_keeps_letters(text: str, folded: str) -> None:
+    assert fold(text) == folded

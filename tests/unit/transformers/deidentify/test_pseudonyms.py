@@ -197,3 +197,13 @@ def test_an_api_key_is_kept_as_a_salted_keyed_digest() -> None:
     assert not same_secret("secret", "")
     assert "secret" not in kept
     assert hash_secret("secret") != kept
+
+
+@pytest.mark.parametrize("demo", [False, True])
+@pytest.mark.parametrize("last", ["", "bio-1", "é:3", "1:a"])
+def test_a_key_made_from_its_prepared_first_parts_is_the_same_key(last: str, *, demo: bool) -> None:
+    hospital = HospitalKey(Key(K1, demo=demo), "750712184")
+
+    made = hospital.resources("rest", "main", "Observation")(last)
+
+    assert made == hospital.resource("rest", "main", "Observation", last)
