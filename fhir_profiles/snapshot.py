@@ -11,6 +11,9 @@ from typing import Any
 Json = Mapping[str, Any]
 Find = Callable[[str], "Json | None"]
 
+CORE = "http://hl7.org/fhir/StructureDefinition/"
+SYSTEM_TYPES = "http://hl7.org/fhirpath/"
+
 
 def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json:
     """Return the definition with a snapshot: its own, or one made from its base. Raises ValueError.
@@ -28,8 +31,12 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
     complete = with_snapshot(base, find, above=(*above, url))
     elements = [dict(one) for one in complete["snapshot"]["element"]]
     root = str(raw["type"]).rpartition("/")[2]
+    above_it = str(complete["type"]).rpartition("/")[2]
+    if root != above_it:
+        raise ValueError(f"{url}: its type {root} is not that of its base, {above_it}")
     ignored = list(complete["snapshot"].get("ignored", ()))
     for change in _in_order(raw["differential"]["element"]):
+        _check_types(change, find)
         try:
             _apply(elements, change, find=find, root=root)
         except _NoSuchElement as missing:
@@ -39,6 +46,14 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
 
 class _NoSuchElement(ValueError):  # noqa: N818 — says what is wrong
     """A differential names an element that the base has not."""
+
+
+def _check_types(change: Json, find: Find) -> None:
+    """Raise ValueError for a type that nobody defines; FHIRPath's own (`System.String`) are known."""
+    for kind in change.get("type", ()):
+        code = str(kind["code"])
+        if not code.startswith(SYSTEM_TYPES) and find(CORE + code) is None and find(code) is None:
+            raise ValueError(f"{change['id']}: its type {code} is not loaded")
 
 
 def _in_order(changes: list[Json]) -> list[Json]:
@@ -78,6 +93,8 @@ def _position(elements: list[dict[str, Any]], identity: str) -> int | None:
 def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: str) -> int:
     """Make the line that a differential names and the base has not: a slice, or the children of a type."""
     parent, _, last = identity.rpartition(".")
+    if not parent and ":" not in last:
+        raise _NoSuchElement(f"{identity}: not an element of {root}")
     if ":" in last:
         unsliced = f"{parent}.{last.partition(':')[0]}" if parent else last.partition(":")[0]
         start = _position(elements, unsliced)
@@ -163,7 +180,7 @@ def _children_source(
 
 def _of_type(kind: Json, find: Find) -> list[Json]:
     """Return the lines of a type, or of the profile of it."""
-    core = f"http://hl7.org/fhir/StructureDefinition/{kind['code']}"
+    core = CORE + str(kind["code"])
     base = find((kind.get("profile") or [core])[0]) or find(core)
     return list(with_snapshot(base, find)["snapshot"]["element"]) if base is not None else []
 

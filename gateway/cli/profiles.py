@@ -83,7 +83,10 @@ def add_package(data_dir: Path, package: Path) -> int:
     library = Library([*(packaged(one) for one in closure(DEFAULT_PACKAGES)), read])
     profiles = [one for one in library.definitions() if one.package == read.id]
     for one in profiles:
-        library.read(one)
+        try:
+            library.read(one)
+        except Misconfigured as error:
+            raise Misconfigured(error.code, f"{package.name}: {error.detail}") from None
     with alone(data_dir):
         target = data_dir / FOLDER / package.name
         if target.exists():

@@ -153,6 +153,11 @@ def test_a_cache_folder_that_others_may_write_is_refused_and_a_broken_file_is_ma
         (profile("a", "Patient", base=MADE + "a"), "its own base"),
         (profile("a", "Patient", base=MADE + "none"), "is not loaded"),
         (profile("a", "Patient") | {"differential": {}}, "not a readable StructureDefinition"),
+        (profile("a", "Patient") | {"type": "Zork"}, "its type Zork is not that of its base, Patient"),
+        (
+            profile("a", "Patient", element("Patient.name", type=[{"code": "Zork"}])),
+            "Patient.name: its type Zork is not",
+        ),
         ({"resourceType": "StructureDefinition"}, "StructureDefinition without url"),
         ({"resourceType": "Patient", "url": "x"}, "no StructureDefinition"),
     ],
