@@ -185,6 +185,7 @@ def main() -> int:
         [big] = requests_of([bundle_of(BYTES, FINESS)], keys[0])
         [small] = requests_of([bundle_of(SMALL, OTHER)], keys[1])
         delays: list[float] = []
+        load = round(os.getloadavg()[0], 1)  # what others took of the processors: latencies mean nothing without it
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
             elsewhere.submit(int).result()
             watching = elsewhere.submit(apart, port, small.replace(keys[1].encode(), keys[0].encode()), SECONDS)
@@ -193,6 +194,7 @@ def main() -> int:
         ended(server)
         acknowledged = a.statuses[200] + b.statuses[200] + alone.statuses[200]
         report = {
+            "load_average_of_the_machine_before": load,
             "connections": CONNECTIONS,
             "seconds": SECONDS,
             "flooding_hospital": told(a),
