@@ -58,6 +58,22 @@ class RowsForm(StrEnum):
 Inputs = Annotated[
     list[Path], typer.Argument(metavar="PATH…", exists=True, help="Bundles or resources: JSON, NDJSON, folders.")
 ]
+
+
+def _there(paths: list[Path]) -> list[Path]:
+    """Refuse a path that does not exist; typer's own `exists` knows no `-`, whatever `allow_dash` says."""
+    for one in paths:
+        if str(one) != "-" and not one.exists():
+            raise typer.BadParameter(f"path '{one}' does not exist.")
+    return paths
+
+
+Judged = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH…", callback=_there, help="Bundles or resources: JSON, NDJSON, folders; - for standard input."
+    ),
+]
 OneFile = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A bundle, a resource, or NDJSON of them.")
 ]
@@ -131,7 +147,7 @@ def push(
 
 
 def validate(
-    paths: Inputs,
+    paths: Judged,
     *,
     profile: Annotated[list[str] | None, typer.Option("--profile", help="A profile to check besides.")] = None,
     definitions: Annotated[
@@ -147,8 +163,8 @@ def validate(
 ) -> None:
     """Check bundles and resources offline; exit 1 on an error.
 
-    Reads R4 4.0.1 and FR Core 2.2.0 from the installation, nothing from the network. `--judge` makes it as strict as
-    HL7's validator: unknown-extensions=error example-urls=error html-in-strings=error.
+    Reads R4 4.0.1 and FR Core 2.2.0 from the installation, nothing from the network. `-` is standard input.
+    `--judge` makes it as strict as HL7's validator: unknown-extensions=error example-urls=error html-in-strings=error.
     """
     from fhir_profiles.strictness import strictness_of
     from gateway.cli.reports import write

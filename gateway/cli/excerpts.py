@@ -16,16 +16,16 @@ BEFORE, AFTER = 30, 60
 
 
 class Excerpts:
-    """The lines of one file, read when the first one is asked for."""
+    """The lines of one file (or of what was piped in), read when the first one is asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, source: Path | bytes) -> None:
+        self._source = source
         self._lines: list[str] | None = None
 
     def at(self, line: int, column: int) -> tuple[str, int] | None:
         """Return the masked part of a line around a column, and where the caret goes; None when it is not there."""
         if self._lines is None:
-            self._lines = _lines(self._path)
+            self._lines = _lines(self._source)
         if not 0 < line <= len(self._lines):
             return None
         text = masked(self._lines[line - 1])
@@ -60,8 +60,8 @@ def masked(line: str) -> str:
     return "".join(made)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(source: Path | bytes) -> list[str]:
     try:
-        return path.read_bytes().decode("utf-8").splitlines()
+        return (source if isinstance(source, bytes) else source.read_bytes()).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return []

@@ -1,4 +1,6 @@
-"""Paths → documents: JSON files, folders of them, NDJSON line by line. Reads one at a time; never keeps a content."""
+"""Paths → documents: JSON files, folders of them, NDJSON line by line, `-` for what is piped in. Reads one at a time;
+never keeps a content.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from pathlib import Path
 from gateway.synthetic.writing import MANIFEST
 
 NDJSON = (".ndjson", ".jsonl")
+PIPED = Path("-")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,6 +52,16 @@ def documents(path: Path) -> Iterator[Document]:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 yield Document(path, number, line)
+
+
+def piped(content: bytes) -> Iterator[Document]:
+    """Yield what standard input held: one document, or NDJSON when each of several lines is an object of its own."""
+    lines = content.splitlines(keepends=True)
+    full = [one.strip() for one in lines if one.strip()]
+    if len(full) > 1 and all(one[:1] == b"{" and one[-1:] == b"}" for one in full):
+        yield from (Document(PIPED, number, line) for number, line in enumerate(lines, 1) if line.strip())
+    else:
+        yield Document(PIPED, 0, content)
 
 
 def count(paths: Sequence[Path]) -> int:

@@ -52,7 +52,7 @@ def _human(reports: Iterable[Report], language: Language) -> int:
             f"{mark} [bold]{screen.escaped(report.file)}[/bold]  {told}" + (f", {others} notes" if others else ""),
             soft_wrap=True,
         )
-        excerpts = Excerpts(Path(report.file))
+        excerpts = Excerpts(Path(report.file) if report.piped is None else report.piped)
         for one in report.issues:
             _print_issue(out, one, language, excerpts)
     out.print(f"{files} files, {failed} with errors", style="dim")

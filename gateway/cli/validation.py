@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fhir_profiles.bundle import parse
@@ -13,7 +14,7 @@ from fhir_profiles.limits import Limits
 from fhir_profiles.positions import with_positions
 from fhir_profiles.strictness import USUAL, Strictness
 from fhir_profiles.validator import FrenchProfiles, Validator, load_validator
-from gateway.cli.inputs import Document, documents, files
+from gateway.cli.inputs import PIPED, Document, documents, files, piped
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Report:
 
     file: str
     issues: tuple[Issue, ...]
+    piped: bytes | None = field(default=None, repr=False)  # what stands in no file, for the excerpts alone
 
     @property
     def fails(self) -> bool:
@@ -41,12 +43,13 @@ def validate(
     validator = load_validator(definitions)
     for path in files(paths):
         found: list[Issue] = []
-        for document in documents(path):
+        content = sys.stdin.buffer.read() if path == PIPED else None
+        for document in documents(path) if content is None else piped(content):
             issues = _issues(
                 validator, document, profiles=profiles, french_profiles=french_profiles, strictness=strictness
             )
             found += placed_in(document, issues)
-        yield Report(str(path), tuple(found))
+        yield Report(str(path), tuple(found), content)
 
 
 def placed_in(document: Document, issues: Iterable[Issue]) -> Iterator[Issue]:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.main import make_app
 
 DUPLICATE = '{"resourceType": "Patient",\n "gender": "male",\n "gender": "female"}'
+MISSING = "entry-resource-missing"
 RIGHT = '{"resourceType": "Basic", "id": "b1", "code": {"text": "x"}}'
 
 
@@ -88,3 +89,42 @@ def test_a_folder_of_synthetic_bundles_is_read_without_its_manifest(tmp_path: Pa
     done = CliRunner().invoke(make_app(), ["validate", str(tmp_path / "bundles"), "--format", "json"])
 
     assert len(done.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        (DUPLICATE, [(3, "json-duplicate-key")]),
+        (f"{RIGHT}\n\n{DUPLICATE.replace(chr(10), '')}\n", [(3, "json-duplicate-key")]),
+        (
+            '{"resourceType": "Bundle", "type": "collection", "entry": [\n{"resource": 1},\n{"resource": 2}]}',
+            [(2, MISSING), (3, MISSING)],
+        ),
+    ],
+    ids=["a document", "lines", "a document of several lines"],
+)
+def test_what_is_piped_in_is_judged_with_its_lines(content: str, places: list[tuple[int, str]]) -> None:
+    done = CliRunner().invoke(make_app(), ["validate", "-", "--format", "sarif"], input=content)
+
+    results = json.loads(done.stdout)["runs"][0]["results"]
+    errors = [one for one in results if one["level"] == "error"]
+    found = [(one["locations"][0]["physicalLocation"]["region"]["startLine"], one["ruleId"]) for one in errors]
+    assert done.exit_code == 1
+    assert found == places
+
+
+def test_the_excerpt_of_what_is_piped_in_is_shown_and_masked() -> None:
+    content = '{"resourceType": "Patient",\n "birthDate": "1950-13-01"}'
+
+    done = CliRunner().invoke(make_app(), ["validate", "-"], input=content)
+
+    assert '"birthDate": "••••••••••"' in done.stdout
+    assert "1950" not in done.stdout
+
+
+def test_a_right_document_piped_in_ends_with_0() -> None:
+    assert CliRunner().invoke(make_app(), ["validate", "-"], input=RIGHT).exit_code == 0
+
+
+def test_a_path_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
+    assert CliRunner().invoke(make_app(), ["validate", str(tmp_path / "nothing.json")]).exit_code == 2
