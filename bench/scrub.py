@@ -1,15 +1,20 @@
 """De-identification: µs of CPU per resource of `scrub` (rules, pseudonyms, facts, encoding, leak scanner), by stage.
 
-One keyed hash is measured beside it: the unit in which the figures of two machines can be compared.
+One keyed hash is measured beside it: the unit in which the figures of two machines can be compared. With an argument
+(`bench.run scrub=PYTHON`), the Python of an environment that holds cumulus-etl, its scrubber reads the same resources.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
+import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -28,6 +33,8 @@ from transformers.deidentify.scrub import scrub
 
 BUNDLES, ROUNDS, SEED = 100, 7, 20
 CONTRACT = Contract(finess=DEFAULT_FINESS, test=True)
+PEER = Path(__file__).with_name("peers") / "cumulus_etl_scrubber.py"
+NINE_DIGITS = re.compile(rb'"([0-9]{9})"')
 
 
 Prepare = Callable[[bytes], Any]
@@ -52,6 +59,11 @@ def measured(work: Callable[[Any], object], bodies: Sequence[bytes], prepare: Pr
 
 def main() -> int:
     """Measure on the synthetic workload, collector frozen as in the gateway's workers."""
+    options = argparse.ArgumentParser(prog="bench.scrub")
+    options.add_argument(
+        "peer", metavar="PYTHON", nargs="?", help="the Python of an environment that holds cumulus-etl"
+    )
+    peer_python = options.parse_args().peer
     start = time.process_time()
     rules = load_rules()
     load_s = time.process_time() - start
@@ -96,6 +108,7 @@ def main() -> int:
     }
     digest = keyed_hash(random_key().derive("bench")(b""))
     hashes = measured(lambda text: [digest(text) for _ in range(2000)], [b"rest:main:bio-000123-12"], lambda text: text)
+    peer = {"cumulus_etl": peer_figures(peer_python, bodies)} if peer_python else {}
     print(json.dumps({
         "bundles": BUNDLES,
         "resources_per_bundle": resources,
@@ -104,14 +117,22 @@ def main() -> int:
         "us_per_resource": {name: round(value / resources, 2) for name, value in stages.items()},
         "parse_and_scrub_resources_per_s": round(resources / stages["parse and scrub"] * 1e6),
         "rules_load_s": round(load_s, 3),
-    }))  # fmt: skip
+    } | peer))  # fmt: skip
     return 0
+
+
+def peer_figures(python: str, bodies: Sequence[bytes]) -> Any:
+    """Return what cumulus-etl's scrubber needs for the same resources, one a line as it reads them."""
+    lines = b"\n".join(orjson.dumps(entry["resource"]) for body in bodies for entry in orjson.loads(body)["entry"])
+    return json.loads(subprocess.run([python, "-I", str(PEER)], input=lines, capture_output=True, check=True).stdout)
 
 
 def scan(pair: tuple[ValidBundle, Sequence[Any]], public: frozenset[bytes]) -> bool:
     """Scan the bodies of one bundle as scrubbing does, needles included."""
     valid, bundles = pair
-    scanner = Scanner(public, [one.resource for one in valid.parsed.entries if one.resource is not None])
+    finess = {one.decode() for bundle in bundles for one in NINE_DIGITS.findall(bundle.body)}
+    resources = [one.resource for one in valid.parsed.entries if one.resource is not None]
+    scanner = Scanner(public, resources, expected=(finess,))
     return all(scanner.is_clean(bundle.body.split(b'},{"resource":')) for bundle in bundles)
 
 
