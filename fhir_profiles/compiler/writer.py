@@ -6,11 +6,11 @@ Only names that `safe_name` has passed stand in the source; every other string g
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 NAME_MAXIMUM = 96
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
@@ -127,7 +127,8 @@ def once_a_request(write: Writer, check: str) -> Iterator[None]:
 
     What a fragment names differs from resource to resource, and what an extension means: such a value is asked anew.
     """
-    of_check = write.constant(int.from_bytes(hashlib.sha256(check.encode()).digest()[:7], "big"))
+    named = check.encode()
+    of_check = write.constant(crc32(named) << 32 | crc32(named[::-1]))  # keeps the hashes of two checks apart
     fragment, extension = write.constant(b'"#'), write.constant(b'"extension"')
     with write.block(f"if v is None or (h := hash(m := dumps(v)) + {of_check}) not in x.passed:"):
         yield
