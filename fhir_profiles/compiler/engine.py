@@ -105,6 +105,8 @@ class Engine:
         for kind, target in self._targets():
             for rule, reason in self._modules.module(kind, target).not_checked:
                 yield target, rule, reason
+        for key, expression in self._index.unread_contexts():
+            yield key, f"context {expression}", "a context by FHIRPath that is more than a path"
 
     def _targets(self) -> Iterator[tuple[str, str]]:
         for kind, targets in (("type", self._index.type_names), ("profile", self._index.profiles)):

@@ -5,7 +5,8 @@ Plain facts that a cache can keep, so that a warm start reads no definition at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,16 +16,22 @@ from fhir_profiles.compiler.primitives import uri_ok
 from fhir_profiles.model import CORE, short_type
 
 ANYWHERE = frozenset(("*", "Element", "CanonicalResource", "MetadataResource"))
+BY_PATH = ("element", "fhirpath")
+PATH = re.compile(r"[A-Z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)*")
 COMMON = ("http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org", "http://www.whocc.no/atc")
 
 
 @dataclass(frozen=True, slots=True)
 class ExtensionFacts:
-    """What is known of an extension without its code. `contexts` None: it may stand anywhere."""
+    """What is known of an extension without its code. `contexts` None: it may stand anywhere.
+
+    `unread` are contexts by FHIRPath that say more than a path: they are not checked, and that is told.
+    """
 
     key: str
     contexts: tuple[str, ...] | None
     modifier: bool
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,12 @@ class Index:
     meant: Mapping[str, Mapping[str, ExtensionFacts]]
     uris: frozenset[str]
     demanded: Mapping[str, tuple[str, ...]]
+
+    def unread_contexts(self) -> Iterator[tuple[str, str]]:
+        """Yield extension and expression of each context that is not checked."""
+        meant = (one for listed in self.meant.values() for one in listed.values())
+        found = {(one.key, expression) for one in (*self.extensions.values(), *meant) for expression in one.unread}
+        yield from sorted(found)
 
     def extension(self, url: str, scope: str) -> ExtensionFacts | None:
         """Return an extension as a package (or "": nobody in particular) means it."""
@@ -136,16 +149,20 @@ def _bases(library: Library, by_key: Mapping[str, Definition]) -> dict[str, str]
 
 
 def _facts(library: Library, url: str, scope: str) -> ExtensionFacts:
-    """Read where an extension may stand; a context by FHIRPath or by another extension cannot be told from a path."""
+    """Read where an extension may stand. A FHIRPath that only names a path means the elements of that path; a context
+    by another extension cannot be told from a path.
+    """
     definition = library.definition(url, scope=scope)
     if definition is None:
         raise KeyError(url)
     raw = definition.raw
-    listed = raw.get("context", ())
+    listed = [(str(one["type"]), str(one["expression"])) for one in raw.get("context", ())]
     dropped = defects_of(definition.url, definition.key.partition("|")[2]).ignores("context")
-    named = tuple(sorted(str(one["expression"]) for one in listed))
-    anywhere = not listed or dropped or any(one["type"] != "element" for one in listed)
+    unread = tuple(sorted(one for kind, one in listed if kind == "fhirpath" and not PATH.fullmatch(one)))
+    named = tuple(sorted(one for _, one in listed))
+    anywhere = not listed or dropped or bool(unread) or any(kind not in BY_PATH for kind, _ in listed)
     contexts = None if anywhere or not ANYWHERE.isdisjoint(named) else named
     view = raw.get("snapshot") or raw.get("differential") or {}
     elements = view.get("element", ())
-    return ExtensionFacts(definition.key, contexts, bool(elements and elements[0].get("isModifier")))
+    modifier = bool(elements and elements[0].get("isModifier"))
+    return ExtensionFacts(definition.key, contexts, modifier, () if dropped else unread)
