@@ -29,6 +29,7 @@ Json = Mapping[str, Any]
 
 PSEUDONYM_LENGTHS = frozenset({22, 43})
 AFTER_MONTH = frozenset({b"-", b""})
+REMEMBERED = 1 << 14
 SHORTEST_NAME = 4
 SHORTEST_NUMBER = 6
 PERSONS = frozenset({"Patient", "RelatedPerson", "Person", "Practitioner"})
@@ -62,12 +63,22 @@ class Scanner:
     """Looks at bodies of one scrub. `public` are strings that stand in published definitions or in the rules."""
 
     def __init__(
-        self, public: frozenset[bytes], resources: Iterable[Json], *, expected: Sequence[Collection[str]] = ()
+        self,
+        public: frozenset[bytes],
+        resources: Iterable[Json],
+        *,
+        expected: Sequence[Collection[str]] = (),
+        harmless: set[bytes] | None = None,
     ) -> None:
-        """`expected` are live collections of what leaves in clear by agreement: FINESS, units, code systems."""
+        """`expected` are live collections of what leaves in clear by agreement: FINESS, units, code systems.
+
+        `harmless` is what earlier scans found to have no suspect shape: codes come again and again. Names and numbers
+        of the bundle are compared with these too.
+        """
         self._public = public
         self._resources = resources
         self._expected = expected
+        self._harmless = harmless if harmless is not None else set()
         self._found: Needles | None = None
 
     def is_clean(self, encoded: Iterable[bytes]) -> bool:
@@ -80,13 +91,14 @@ class Scanner:
             every.update(one.split(b'"')[1::2])  # no string that leaves holds a quote: see the shapes of `rulebook`
         fresh = every - self._public
         # Dates are never compared (every newborn enters on its birth date), pseudonyms would match by chance one day.
-        texts = [
+        known = fresh & self._harmless
+        unknown = [
             one
-            for one in fresh
+            for one in fresh - known
             if len(one) not in PSEUDONYM_LENGTHS
             and (one[4:5] != b"-" or not one[:4].isdigit() or one[7:8] not in AFTER_MONTH)
         ]
-        joined = b"\n".join(texts)
+        joined = b"\n".join([*known, *unknown])
         plain = joined if joined.isascii() else fold(joined.decode("utf-8", "replace")).encode()
         found = self._found
         if found is None:
@@ -95,8 +107,17 @@ class Scanner:
             found.words.isdisjoint(plain.translate(FOLDING).split())
             and not self._has_number(found.numbers, fresh)
             and not self._has_number(found.numbers, joined.lower().split(b"\n"))
-            and not any(self._is_unexpected(one.decode("utf-8", "replace")) for one in SUSPECT.findall(joined))
+            and not self._has_shape(unknown)
         )
+
+    def _has_shape(self, unknown: Collection[bytes]) -> bool:
+        suspect = {
+            one for one in SUSPECT.findall(b"\n".join(unknown)) if looks_identifying(one.decode("utf-8", "replace"))
+        }
+        if len(self._harmless) >= REMEMBERED:
+            self._harmless.clear()
+        self._harmless.update(one for one in unknown if one not in suspect)
+        return any(not self._is_expected(one.decode("utf-8", "replace")) for one in suspect)
 
     def _has_number(self, numbers: frozenset[bytes], texts: Collection[bytes]) -> bool:
         if numbers.isdisjoint(texts):
@@ -105,9 +126,6 @@ class Scanner:
 
     def _is_expected(self, text: str) -> bool:
         return any(text in known for known in self._expected)
-
-    def _is_unexpected(self, text: str) -> bool:
-        return not self._is_expected(text) and looks_identifying(text)
 
     def leaks_in(self, content: Json) -> Iterator[str]:
         """Yield the paths of what looks identifying in one resource. Only names of elements, never a value."""

@@ -30,6 +30,7 @@ class Rules:
     projections: Mapping[str, Action]
     types: frozenset[str]
     public: frozenset[bytes]
+    harmless: set[bytes] = field(default_factory=set)
     _code_books: dict[tuple[str, ...], CodeBook] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

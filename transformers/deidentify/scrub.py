@@ -71,6 +71,7 @@ class _Scrubbing:
             rules.public,
             [entry.resource for entry in valid.parsed.entries if entry.resource is not None],
             expected=(self._scene.finess, contract.units, contract.code_systems),
+            harmless=rules.harmless,
         )
 
     def run(self, *, explain: bool) -> Scrubbed:

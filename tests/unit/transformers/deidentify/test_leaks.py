@@ -161,3 +161,30 @@ def test_needles_are_words_of_four_letters_and_numbers_of_six_characters() -> No
 )
 def test_folding_takes_away_marks_and_case_and_keeps_letters(text: str, folded: str) -> None:
     assert fold(text) == folded
+
+
+def test_what_was_harmless_in_one_bundle_is_still_compared_with_the_names_and_numbers_of_the_next() -> None:
+    harmless: set[bytes] = set()
+    code = orjson.dumps({"code": "Kervadec"})
+    number = orjson.dumps({"code": "10293847"})
+    someone = {"resourceType": "Patient", "name": [{"family": "KERVADEC"}], "identifier": [{"value": "10293847"}]}
+    before = Scanner(load_rules().public, [], harmless=harmless)
+    after = Scanner(load_rules().public, [someone], harmless=harmless)
+
+    assert before.is_clean([code, number])
+    assert {b"Kervadec", b"10293847"} <= harmless
+    assert not after.is_clean([code])
+    assert not after.is_clean([number])
+
+
+def test_a_suspect_shape_never_becomes_harmless_not_even_where_it_is_expected() -> None:
+    harmless: set[bytes] = set()
+    expected, other = (
+        Scanner(frozenset(), [], expected=({FINESS},), harmless=harmless),
+        Scanner(frozenset(), [], harmless=harmless),
+    )
+    encoded = orjson.dumps({"value": FINESS})
+
+    assert expected.is_clean([encoded])
+    assert FINESS.encode() not in harmless
+    assert not other.is_clean([encoded])
