@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import uvloop
 
 from tests.support.installation import COMMAND, FINESS, free_port, snds_gateway
@@ -28,6 +29,8 @@ from tests.support.installation import COMMAND, FINESS, free_port, snds_gateway
 BUNDLES, SEED = 300, 20
 CONNECTIONS = 8
 SECONDS = 10.0
+SMALL, SMALL_COPIES, SMALL_CONNECTIONS = 100, 150, 16
+LINKS = ("encounter", "performer", "managingOrganization", "generalPractitioner", "specimen", "basedOn")
 UNLOADED = 200
 
 
@@ -62,6 +65,19 @@ def requests_of(bodies: Sequence[bytes], key: str) -> list[bytes]:
         "Content-Type: application/fhir+json\r\nContent-Length: {length}\r\n\r\n"
     )
     return [head.format(key=key, prefer="respond-async", length=len(body)).encode() + body for body in bodies]
+
+
+def small_transactions(bodies: Sequence[bytes]) -> list[bytes]:
+    """Return transactions of a Patient and an Observation, no two alike: each is an event of its own on the disk."""
+    made = []
+    for body in bodies:
+        bundle = orjson.loads(body)
+        of_type = {entry["resource"]["resourceType"]: entry for entry in reversed(bundle["entry"])}
+        bundle["entry"] = [of_type["Patient"], of_type["Observation"]]
+        for entry in bundle["entry"]:
+            entry["resource"] = {name: one for name, one in entry["resource"].items() if name not in LINKS}
+        made.append((orjson.dumps(bundle), of_type["Patient"]["resource"]["id"].encode()))
+    return [body.replace(own, b"%s-%d" % (own, copy)) for copy in range(SMALL_COPIES) for body, own in made]
 
 
 async def answer(reader: asyncio.StreamReader) -> int:
@@ -206,11 +222,14 @@ def main() -> int:
         before = {pid: cpu_s(pid) for pid in (*workers, writer)}
         loaded = uvloop.run(load(port, requests, connections=CONNECTIONS, seconds=SECONDS))
         after = {pid: cpu_s(pid) - before[pid] for pid in before}
+        small = requests_of(small_transactions(bodies[:SMALL]), key)
+        durable = uvloop.run(load(port, small, connections=SMALL_CONNECTIONS, seconds=SECONDS / 2))
         report = {
             "workload": {"bundles": len(bodies), "bytes_per_bundle": round(statistics.mean(map(len, bodies)))},
             "ready_s": {"first": round(cold_s, 2), "warm": round(warm_s, 2)},
             "unloaded": quiet,
             f"loaded_{CONNECTIONS}_connections": loaded,
+            f"small_durable_transactions_{SMALL_CONNECTIONS}_connections": durable,
             "worker_cpu_us_per_bundle": round(sum(after[pid] for pid in workers) / loaded["bundles"] * 1e6),
             "writer_cpu_s": round(after[writer], 2),
             "workers": [memory(pid) for pid in workers],
