@@ -21,6 +21,7 @@ from fhir_profiles.compiler import CheckContext, Profiles, Shared, load_profiles
 from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.conformance_rules import RULES as CONFORMANCE_TYPES
 from fhir_profiles.conformance_rules import conformance_issues
+from fhir_profiles.consequences import without_consequences
 from fhir_profiles.errors import Refused
 from fhir_profiles.french.rules import FRENCH_TYPES, french_issues
 from fhir_profiles.issues import Issue, issue
@@ -244,6 +245,8 @@ class _Run:
                     issues.append(one)
                 elif one.code in CODE_FAULTS and one.blocks:
                     issues[place] = one  # the profile's value set is the one to choose from
+        if sources > 1:
+            issues = without_consequences(issues)
         if sources > 1 or (sources and plan.objections):
             issues.sort(key=lambda one: place_of(one.expression[len(path) :], resource))
         return issues
