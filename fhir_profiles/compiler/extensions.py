@@ -127,11 +127,12 @@ def siblings(
     if type(value) is not list or not value:
         return bad_list(found, value, "." + name)
     values = node.get(name)
-    if type(values) is list and len(values) != len(value):
+    apart = type(values) is list and len(values) != len(value)
+    if apart:
         found = add(found, Finding("sibling-length", "." + name))
     for index, one in enumerate(value):
         if one is None:
-            if not (type(values) is list and index < len(values) and values[index] is not None):
+            if not apart and not (type(values) is list and index < len(values) and values[index] is not None):
                 found = add(found, Finding("null-value", f".{name}[{index}]"))
             continue
         below = _sibling(one, x, contexts)

@@ -41,6 +41,14 @@ def test_what_has_another_cause_stays(other: Issue) -> None:
     assert without_consequences([SLICE, FIXED, other]) == [SLICE, FIXED, other]
 
 
+def test_lists_out_of_step_are_one_error_however_many_nulls_they_hold() -> None:
+    name = {"given": ["A"], "_given": [None, None, {"id": "x"}]}
+
+    found = Validator.load().validate_resource({"resourceType": "Patient", "name": [name]}, french_profiles="declared")
+
+    assert [one.code for one in found if one.blocks] == ["sibling-length"]
+
+
 def test_a_single_mutation_rarely_has_more_than_one_error() -> None:
     validator = Validator.load()
     errors = Counter(
