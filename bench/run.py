@@ -1,4 +1,4 @@
-"""Run measurements in a process of their own each, print one JSON object, keep it in `bench/results/`.
+"""Run measurements in a process of their own each, print one JSON object, keep it in `bench/results/`: a file a run.
 
 All of them, or those that are named, with options where they take any: `sustained=10` (minutes), `history=20000`.
 """
@@ -60,7 +60,7 @@ def main() -> int:
     print(text)
     results = HERE / "results"
     results.mkdir(exist_ok=True)
-    (results / f"{datetime.now(UTC):%Y-%m-%d}.json").write_text(text + "\n", encoding="utf-8")
+    (results / f"{datetime.now(UTC):%Y-%m-%dT%H%M}.json").write_text(text + "\n", encoding="utf-8")
     return int(failed)
 
 

@@ -76,4 +76,4 @@ def _print(now: Status) -> None:
     out.print(screen.grid(None, ("", "account", "number", " "), rows, right="number"))
     for reason, number in now.quarantine[:QUARANTINE_SHOWN]:
         out.print(f"  in quarantine: {number} × [yellow]{reason}[/yellow]")
-    out.print("[green]idle[/green]: everything is in the lake" if now.idle else "[yellow]work is left[/yellow]")
+    out.print("[green]idle[/green]: everything is in the tables" if now.idle else "[yellow]work is left[/yellow]")
