@@ -40,7 +40,7 @@ def laboratory(scene: Scene, rank: int) -> Json:
         "interpretation": [
             concept(coding(THO + "v3-ObservationInterpretation", where, LABELS[where]), text=LABELS[where])
         ],
-        "method": concept(coding("http://snomed.info/sct", "702660002", "Spectrophotometry"), text="Automate"),
+        "method": concept(coding("http://snomed.info/sct", "272394005", "Technique"), text="Automate"),
         "specimen": {
             "identifier": {"system": f"{HOME}prelevement", "value": f"PRL{scene.stay.visit}-{rank // 8}"},
             "display": "Sang veineux périphérique",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from gateway.synthetic.faults import FAULTS, plant
 from gateway.synthetic.plan import SCHEDULE, SELDOM, plan_stay, plan_stays
 from gateway.synthetic.scene import Hospital, with_key
 from gateway.synthetic.writing import bundle_count, write_stays
+from transformers.deidentify.checksums import sct_is_right
 
 HOSPITAL = Hospital("750712184")
+PROJECT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,24 @@ def test_numbers_of_places_and_products_have_their_keys() -> None:
     assert with_key("75071218") == "750712184"
     assert ucd13("9900011").startswith("340089900011")
     assert len(ucd13("9900011")) == 13
+
+
+def test_every_snomed_code_has_its_check_digit(written: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    example = json.loads((PROJECT / "docs" / "examples" / "first-bundle.json").read_bytes())
+    for bundles in (written[1], example):
+        codes = set(snomed_codes(bundles))
+        assert codes
+        assert [code for code in codes if not sct_is_right(code)] == []
+
+
+def snomed_codes(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get("system") == "http://snomed.info/sct" and "code" in value:
+            yield value["code"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from snomed_codes(one)
 
 
 def test_the_lists_name_only_what_they_hold() -> None:
