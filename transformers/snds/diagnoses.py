@@ -17,7 +17,7 @@ from transformers.snds.codes import Reading, headings
 from transformers.snds.medical_units import Unit, longest
 from transformers.snds.told_diagnoses import ASSOCIATED_USE, LAST, PRINCIPAL_USES, Named, Sources
 
-MOST = 99
+MOST, MOST_OF_STAY = 99, 999  # what DGN_ASS_NBR of a unit and NBR_DGN of the stay can say
 
 Reason = Literal[
     "principal-diagnosis-missing", "principal-diagnosis-ambiguous", "principal-diagnosis-not-cim10"
@@ -64,8 +64,7 @@ def stay_diagnoses(
     unit_principal = tuple(principal if place in inherits or code is None else code for place, code in enumerate(own))
     associated = gathered.associated(unit_principal, designated)
     related, dropped = gathered.related(unit_principal, designated)
-    over = sum(max(len(one) - MOST, 0) for one in associated)
-    associated = tuple(one[:MOST] for one in associated)
+    associated, over = _limited(associated)
     written = {principal, *unit_principal, *filter(None, related), *(code for one in associated for code in one)}
     counts = Counter({"related-diagnosis-dropped": dropped, "diagnoses-over-limit": over})
     return StayDiagnoses(
@@ -94,6 +93,16 @@ def _designated(principal: str, own: Sequence[str | None], units: Sequence[Unit]
         return longest(units, without), without
     chosen = longest(units, range(len(units)))
     return chosen, frozenset((chosen,))
+
+
+def _limited(associated: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """Return the codes that the columns can count, those of the first units first, and how many were left out."""
+    kept: list[tuple[str, ...]] = []
+    room = MOST_OF_STAY
+    for one in associated:
+        kept.append(one[: min(MOST, room)])
+        room -= len(kept[-1])
+    return tuple(kept), sum(map(len, associated)) - sum(map(len, kept))
 
 
 class _Gathered:

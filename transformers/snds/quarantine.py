@@ -88,8 +88,12 @@ COUNTS: Mapping[str, Text] = MappingProxyType(
         "related-diagnosis-dropped": Text(
             "diagnostics reliés écartés, le DP n'étant pas en Z", "related diagnoses left out: the DP is no Z code"
         ),
-        "diagnoses-over-limit": Text("diagnostics au-delà de 99 par unité", "diagnoses over 99 a unit"),
-        "acts-over-limit": Text("actes au-delà de 999 par unité", "acts over 999 a unit"),
+        "diagnoses-over-limit": Text(
+            "diagnostics au-delà de 99 par unité ou de 999 par séjour", "diagnoses over 99 a unit or 999 a stay"
+        ),
+        "acts-over-limit": Text(
+            "actes au-delà de 999 par unité ou de 9 999 par séjour", "acts over 999 a unit or 9,999 a stay"
+        ),
         "act-without-date": Text("actes sans date", "acts without a date"),
         "act-before-entry": Text("actes datés avant l'entrée", "acts dated before the entry"),
         "ghm-incomplete": Text("GHM envoyés qui n'ont pas six caractères", "GHM sent that have not six characters"),

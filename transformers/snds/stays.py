@@ -29,7 +29,7 @@ from transformers.snds.visits import BEGUN, EMERGENCY, HOME_CARE, INPATIENT, Vis
 
 LONGEST_NIGHTS = 9999
 MOST_UNITS = 99
-MOST_ACTS = 999
+MOST_ACTS, MOST_ACTS_OF_STAY = 999, 9999  # what ACT_RUM_NBR of a unit and ACT_ORD_NUM of the stay can say
 SEX_THREE_SINCE = 2023
 NEWBORN_DAYS = 28
 BORN = "born"
@@ -223,6 +223,6 @@ def _acts(
     rows = []
     for row in acts.rows:
         kept[row.unit] += 1
-        if kept[row.unit] <= MOST_ACTS:
+        if kept[row.unit] <= MOST_ACTS and len(rows) < MOST_ACTS_OF_STAY:
             rows.append(row)
     return StayActs(tuple(rows), acts.refused, acts.wrong_system), len(acts.rows) - len(rows)

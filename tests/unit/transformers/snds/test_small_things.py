@@ -205,6 +205,25 @@ def test_acts_of_a_unit_beyond_999_are_cut_and_counted() -> None:
     assert (only(rows, "T_MCOaaB")["NBR_ACT"], outcome(rows).counts["acts-over-limit"]) == (999, 2)
 
 
+def test_acts_of_a_stay_beyond_9999_are_cut_and_counted() -> None:
+    def line(number: int, day: int) -> dict[str, Any]:
+        code = concept("https://interop.aphp.fr/ig/fhir/eds/CodeSystem/CCAM", f"DEAP{number:03d}")
+        return {"sequence": number + 1, "date": f"2024-01-{day:02d}", "procedureCodeableConcept": code}
+
+    units = [
+        rum(day, f"2024-01-{day:02d}", f"2024-01-{day + 1:02d}", diagnosis(1, "DP", "I10"),
+            procedure=[line(number, day) for number in range(950)])
+        for day in range(1, 12)
+    ]  # fmt: skip
+    rows = adult(encounter("stay", "2024-01-01", "2024-01-12"), *units)
+    of_units = [unit["ACT_RUM_NBR"] for unit in table(rows, "T_MCOaaUM")]
+
+    assert of_units == [950] * 10 + [499]
+    assert only(rows, "T_MCOaaB")["NBR_ACT"] == sum(of_units) == 9999
+    assert [row["ACT_ORD_NUM"] for row in table(rows, "T_MCOaaA")] == list(range(1, 10_000))
+    assert outcome(rows).counts["acts-over-limit"] == 11 * 950 - 9999
+
+
 def test_an_act_of_a_claim_that_is_not_ccam_is_counted() -> None:
     sent = claim(procedure=[{"sequence": 1, "procedureCodeableConcept": concept("http://snomed.info/sct", "1")}])
 

@@ -287,6 +287,21 @@ def test_more_than_99_associated_diagnoses_of_a_unit_are_cut_and_counted() -> No
     assert (only(rows, "T_MCOaaB")["NBR_DGN"], outcome(rows).counts["diagnoses-over-limit"]) == (99, 2)
 
 
+def test_more_than_999_associated_diagnoses_of_a_stay_are_cut_and_counted() -> None:
+    listed = [diagnosis(2 + n, "DA", f"A{n:02d}") for n in range(99)]
+    units = [
+        rum(day, f"2024-01-{day:02d}", f"2024-01-{day + 1:02d}", diagnosis(1, "DP", "I10"), *listed)
+        for day in range(1, 13)
+    ]
+    rows = adult(encounter("stay", "2024-01-01", "2024-01-13"), *units)
+    of_units = [unit["DGN_ASS_NBR"] for unit in table(rows, "T_MCOaaUM")]
+
+    assert of_units == [99] * 10 + [9, 0]
+    assert only(rows, "T_MCOaaB")["NBR_DGN"] == sum(of_units) == 999
+    assert [row["DGN_ASS_NUM"] for row in table(rows, "T_MCOaaD")] == list(range(1, 1000))
+    assert outcome(rows).counts["diagnoses-over-limit"] == 12 * 99 - 999
+
+
 def test_a_right_code_under_a_wrong_system_is_taken_and_flagged() -> None:
     rows = adult(ROOT, condition("I10", "DP", system="http://hospital.example/diagnoses"))
 
