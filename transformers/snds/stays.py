@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from transformers.contract import Contract
-from transformers.snds.acts import Act, StayActs, merged, stay_acts
+from transformers.snds.acts import Act, ActRow, StayActs, merged, stay_acts
 from transformers.snds.ages import Age, age_at
 from transformers.snds.beneficiary import Beneficiary
 from transformers.snds.claims import Summary
@@ -220,7 +220,7 @@ def _acts(
         everything = [act for act in everything if known(act.code.code)]
     acts = stay_acts(everything, refused=refused, unit_of=unit_of)
     kept = Counter[int]()
-    rows = []
+    rows: list[ActRow] = []
     for row in acts.rows:
         kept[row.unit] += 1
         if kept[row.unit] <= MOST_ACTS and len(rows) < MOST_ACTS_OF_STAY:
