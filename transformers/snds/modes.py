@@ -89,7 +89,8 @@ def end_mode(end: End) -> Mode:
     mode = told.mode
     if told.by_finess:
         mode = _moved(end, counts)
-    place = told.place
+    # a birth has no place, nor has the home that stands for it in the years without its code
+    place = told.place if mode != BIRTH else None
     if told.by_type or (place is None and mode in MOVED):
         place = PLACES.get(end.other.field or "", place)
         mode = HOME if told.by_type and place == PLACES["home"] else mode
