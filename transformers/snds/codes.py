@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from transformers.snds.elements import Json, codings
+from transformers.snds.elements import Codings, Json, codings
 from transformers.snds.schema import packaged
 
 CIM10_SYSTEMS = frozenset(
@@ -52,6 +52,7 @@ CCAM = re.compile(r"([A-Z]{4}[0-9]{3})(.*)", re.DOTALL)
 BILLED = re.compile(r"-?([1-5])-([0-3])")
 EXTENSION = re.compile(r"-?([0-9]{2})")
 CCAM_TAIL = 6
+CACHED = 16_384  # decisions about codes as sent: bounded, for the codes come from outside
 BLANKS = str.maketrans({"·": " ", ".": " ", "•": " ", "_": " ", "\u00a0": " "})
 SESSION = re.compile(r"Z491|Z510[01]?|Z511|Z512|Z513[01]?|Z5180")
 DELIVERY = re.compile(r"Z37.*|O8[0-4].*")
@@ -77,8 +78,13 @@ class CcamCode(NamedTuple):
 
 def cim10(concept: Json | None) -> Reading:
     """Return the CIM-10 code of a concept: the first under a CIM-10 system, else one of that shape elsewhere."""
+    return _cim10(codings(concept))
+
+
+@lru_cache(maxsize=CACHED)
+def _cim10(found: Codings) -> Reading:
     doubtful = None
-    for system, code in codings(concept):
+    for system, code in found:
         written = normal_cim10(code)
         if written is None or OTHER_SYSTEMS.search(system):
             continue
@@ -106,26 +112,36 @@ def headings() -> frozenset[str]:
 
 def role(categories: Json | Sequence[Json] | None) -> Reading:
     """Return DP, DR, DA or DAD of a Condition's categories or a Claim's diagnosis types."""
+    return _role(codings(categories))
+
+
+@lru_cache(maxsize=1024)
+def _role(found: Codings) -> Reading:
     doubtful = None
-    for system, code in codings(categories):
-        found = ROLES.get(code.upper())
-        if found and ROLE_SYSTEMS.search(system):
-            return Reading(found)
-        if found and not OTHER_SYSTEMS.search(system):
-            doubtful = doubtful or found
+    for system, code in found:
+        meant = ROLES.get(code.upper())
+        if meant and ROLE_SYSTEMS.search(system):
+            return Reading(meant)
+        if meant and not OTHER_SYSTEMS.search(system):
+            doubtful = doubtful or meant
     return Reading(doubtful, doubtful is not None)
 
 
 def ccam(concept: Json | None) -> CcamCode | None:
     """Return the act of a concept, None when no coding has the shape of CCAM."""
+    return _ccam(codings(concept))
+
+
+@lru_cache(maxsize=CACHED)
+def _ccam(found: Codings) -> CcamCode | None:
     doubtful = None
-    for system, code in codings(concept):
-        found = parse_ccam(code)
-        if found is None or OTHER_SYSTEMS.search(system):
+    for system, code in found:
+        act = parse_ccam(code)
+        if act is None or OTHER_SYSTEMS.search(system):
             continue
         if system in CCAM_SYSTEMS:
-            return found
-        doubtful = doubtful or found._replace(wrong_system=True)
+            return act
+        doubtful = doubtful or act._replace(wrong_system=True)
     return doubtful
 
 

@@ -19,28 +19,32 @@ LOCAL = GATEWAY + "local"
 REMOVED = frozenset({"entered-in-error", "cancelled"})
 
 Json = Mapping[str, Any]
+Codings = tuple[tuple[str, str], ...]
 
 
-def codings(concept: Json | Sequence[Json] | None) -> Iterator[tuple[str, str]]:
-    """Yield (system, code) of a CodeableConcept, of a list of them, or of nothing."""
+def codings(concept: Json | Sequence[Json] | None) -> Codings:
+    """Return (system, code) of a CodeableConcept, of a list of them, or of nothing: what decisions are cached by."""
     if not concept:
-        return
-    for one in (concept,) if isinstance(concept, Mapping) else concept:
+        return ()
+    found = []
+    # `dict` is asked first: the abstract class is slow to answer
+    for one in (concept,) if isinstance(concept, dict | Mapping) else concept:
         for coding in one.get("coding", ()):
             code = coding.get("code")
             if code:
-                yield coding.get("system", ""), code
+                found.append((coding.get("system", ""), code))
+    return tuple(found)
 
 
 def codes(concept: Json | Sequence[Json] | None) -> frozenset[str]:
     """Return the codes of a concept whatever their systems."""
-    return frozenset(code for _, code in codings(concept))
+    return frozenset([code for _, code in codings(concept)])
 
 
 def identifiers(resource: Json, system: str) -> tuple[str, ...]:
     """Return the values of the identifiers of one system, in the order sent."""
     return tuple(
-        one["value"] for one in resource.get("identifier", ()) if one.get("system") == system and "value" in one
+        [one["value"] for one in resource.get("identifier", ()) if one.get("system") == system and "value" in one]
     )
 
 

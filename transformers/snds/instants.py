@@ -5,7 +5,7 @@ An instant without offset is read as Paris time; `YYYY` and `YYYY-MM` are no day
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -35,9 +35,27 @@ def moment(text: str | None) -> Moment | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if found.tzinfo is None:
+    offset = found.utcoffset()
+    if offset is None:
         found = found.replace(tzinfo=PARIS)
+    else:
+        day = found.date()
+        steady = _steady(day)
+        if steady is not None and offset == steady[0]:  # sent in the time of Paris, as nearly all are
+            return Moment(day, steady[1] + found.hour * 60 + found.minute)
     return _plausible(Moment(found.astimezone(PARIS).date(), int((found - ORIGIN).total_seconds() // 60)))
+
+
+@lru_cache(maxsize=4096)
+def _steady(day: date) -> tuple[timedelta, int] | None:
+    """Return the offset of Paris all day long and the minute at which the day begins; None where it changes."""
+    if day.year not in YEARS:
+        return None
+    begins = datetime(day.year, day.month, day.day, tzinfo=PARIS)
+    offset = begins.utcoffset()
+    if offset is None or offset != (begins + timedelta(days=1)).utcoffset() or offset.seconds % 60:
+        return None
+    return offset, int((begins - ORIGIN).total_seconds() // 60)
 
 
 def _plausible(found: Moment) -> Moment | None:

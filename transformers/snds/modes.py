@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from transformers.snds.elements import Json, codes, codings
+from transformers.snds.elements import Codings, Json, codes, codings
 from transformers.snds.reference import Layouts
 from transformers.snds.schema import packaged
 from transformers.snds.structures import NOWHERE, Site
@@ -157,8 +157,13 @@ def _claimed(end: End) -> Told | None:
 
 def _coded(direction: str, concept: Json | None) -> Told | None:
     """Return what the codings say: combined PMSI codes before HL7 and FR Core ones, unknown systems last."""
+    return _read(direction, codings(concept))
+
+
+@lru_cache(maxsize=1024)
+def _read(direction: str, found: Codings) -> Told | None:
     ranked: list[tuple[int, Told]] = []
-    for system, code in codings(concept):
+    for system, code in found:
         family = _family(direction, system)
         for rank, name in enumerate(("pmsi", "hl7", "fr-core")):
             rule = _rules().get((direction, name, code))
