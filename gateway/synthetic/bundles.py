@@ -76,11 +76,12 @@ def _bundle(scene: Scene, resources: list[Json]) -> Json:
         "meta": {"tag": [HTEST]},
         "type": "transaction",
         "timestamp": instant(scene.updated),
-        "entry": [_entry(scene, resource) for resource in resources],
+        "entry": [entry(scene, resource) for resource in resources],
     }
 
 
-def _entry(scene: Scene, resource: Json) -> Json:
+def entry(scene: Scene, resource: Json) -> Json:
+    """Return the entry of a resource: PUT under its id, or POST in a posted bundle."""
     kind, name = resource["resourceType"], resource["id"]
     if scene.posted and kind not in ("Organization", "Practitioner"):
         content = {key: value for key, value in resource.items() if key != "id"}

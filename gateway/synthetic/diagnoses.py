@@ -102,14 +102,6 @@ def condition(scene: Scene, one: Diagnosis) -> Json:
     }
 
 
-def _categories(scene: Scene, one: Diagnosis) -> list[Json]:
-    """Return the categories; a visit without admission is not coded for the PMSI."""
-    usual = concept(coding(THO + "condition-category", "encounter-diagnosis", "Encounter Diagnosis"))
-    if scene.stay.kind == "visit":
-        return [usual]
-    return [usual, concept(coding(EDS + "CodeSystem/PMSIMCODiagType", ROLES[one.role]))]
-
-
 def procedure(scene: Scene, one: Act) -> Json:
     """Return one Procedure; the anaesthesia of an act carries its activity in the code."""
     name = f"acte-{scene.stay.number:06d}-{one.rank}"

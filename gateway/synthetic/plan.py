@@ -82,9 +82,14 @@ def plan_stay(seed: int, index: int) -> Stay:
     if kind == "seldom":
         kind = SELDOM[index // len(SCHEDULE) % len(SELDOM)]
     if kind == "newborn":
-        return _newborn(seed, index, plan_stay(seed, index - 1))
+        return plan_newborn(seed, index, plan_stay(seed, index - 1))
     if kind == "readmission":
         return _readmission(seed, index)
+    return plan_kind(seed, index, kind)
+
+
+def plan_kind(seed: int, index: int, kind: str) -> Stay:
+    """Return a stay of a kind that needs no other stay."""
     return _special(_stay(seed, index, kind))
 
 
@@ -194,14 +199,14 @@ def _special(stay: Stay) -> Stay:
     return stay
 
 
-def _newborn(seed: int, index: int, mother: Stay) -> Stay:
+def plan_newborn(seed: int, index: int, mother: Stay, *, sex: Sex | None = None) -> Stay:
+    """Return the stay of a child born during its mother's."""
     pathway = catalogue().pathway("nouveau-ne")
     dice = Dice(seed, "newborn", index)
     assert mother.end is not None
     born = mother.start + timedelta(hours=dice.whole(Span(3, 12)))
-    child = make_person(
-        dice, f"{seed % 1000:03d}{index + 1:06d}", sex=dice.one(("male", "female")), age=Span(0, 0), on=born.date()
-    )
+    own: Sex = dice.one(("male", "female")) if sex is None else sex
+    child = make_person(dice, f"{seed % 1000:03d}{index + 1:06d}", sex=own, age=Span(0, 0), on=born.date())
     child = replace(
         child, family=mother.person.family, born=born.date(), nir=None, home=mother.person.home,
         street=mother.person.street, phone=mother.person.phone, birth_place=catalogue().places[0],

@@ -1,0 +1,155 @@
+"""Cases that come on request alone: valid, converted or refused for the planted reason, and nothing else changes."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import Any
+
+import orjson
+import pytest
+
+from fhir_profiles.bundle import parse
+from fhir_profiles.limits import Limits
+from fhir_profiles.validator import load_validator
+from gateway.synthetic.plan import Stay, plan_stays
+from gateway.synthetic.rare import FIELD_REASON, FIRST, KINDS, RareCase, rare_case, rare_cases
+from gateway.synthetic.truth import Truth
+from tests.support.deidentified import Numbers
+from tests.support.synthetic_hospital import HOSPITAL, Gathered, contract
+from transformers.deidentify.pseudonyms import Key, TableKeys
+from transformers.snds.person import person_rows
+from transformers.snds.schema import TABLES
+from transformers.snds.view import PersonRows
+
+SEEDS = (1, 2, 3)
+OTHER_FIELDS = ("home-care", "rehabilitation", "psychiatry")
+
+
+class Written:
+    """The rows of cases by generic table name, and what became of their stays."""
+
+    def __init__(self, *cases: RareCase) -> None:
+        gathered, keys, numbers = Gathered(), TableKeys(Key(b"r" * 32)), Numbers()
+        for case in cases:
+            for bundle in case.bundles:
+                gathered.add(bundle, contract())
+        self.results: list[PersonRows] = [
+            person_rows(view, contract=contract(), pseudonyms=keys, numbers=numbers) for view in gathered.views()
+        ]
+        self.tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for name, rows in (item for result in self.results for item in result.tables.items()):
+            generic = re.sub(r"^(T_[A-Z]{3})\d\d", r"\1aa", name)
+            self.tables[generic] += [dict(zip(TABLES[generic].names, row, strict=True)) for row in rows]
+
+    def outcomes(self) -> Counter[tuple[str, str | None]]:
+        return Counter((one.status, one.reason) for result in self.results for one in result.stays)
+
+    def counts(self) -> Counter[str]:
+        told: Counter[str] = Counter()
+        for result in self.results:
+            for one in result.stays:
+                told.update(one.counts)
+        return told
+
+
+def days(first: Any, last: Any) -> int:
+    return int((last.date() - first.date()).days)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_bundle_of_a_case_is_valid(kind: str) -> None:
+    for bundle in rare_case(1, HOSPITAL, kind).bundles:
+        verdict = load_validator().validate(parse(orjson.dumps(bundle), Limits()), french_profiles="enforce")
+        assert [(one.code, one.expression) for one in verdict.issues if one.severity in ("error", "fatal")] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_case_is_the_same_each_time_marked_and_beside_every_planned_stay(kind: str) -> None:
+    case = rare_case(7, HOSPITAL, kind, number=2)
+
+    assert case == rare_case(7, HOSPITAL, kind, number=2)
+    assert case != rare_case(8, HOSPITAL, kind, number=2)
+    assert len(case.stays) == len(case.bundles)
+    assert all(stay.number > FIRST for stay in case.stays)
+    for bundle in case.bundles:
+        assert {tag["code"] for one in bundle["entry"] for tag in one["resource"]["meta"]["tag"]} == {"HTEST"}
+
+
+def test_the_stays_of_all_cases_have_numbers_of_their_own() -> None:
+    numbers = [stay.number for case in rare_cases(1, HOSPITAL, rounds=3) for stay in case.stays]
+
+    assert len(numbers) == len(set(numbers)) == 3 * (len(KINDS) + 2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_twins_share_a_pseudonym_and_differ_by_their_rank(seed: int) -> None:
+    case = rare_case(seed, HOSPITAL, "twins")
+    written = Written(case)
+    chaining = written.tables["T_MCOaaC"]
+    children = [row for row in chaining if row["HOS_NN_MAM"] == "1"]
+    born = [row for row in written.tables["IR_BEN_R"] if row["BEN_NIR_PSA"] == children[0]["NIR_ANO_17"]]
+
+    assert written.outcomes() == {("written", None): 3}
+    assert len({row["NIR_ANO_17"] for row in children}) == 1
+    assert sorted(row["RNG_NAI"] for row in children) == ["1", "2"]
+    assert sorted(row["BEN_RNG_GEM"] for row in born) == [1, 2]
+    assert len({row["BEN_IDT_ANO"] for row in born}) == 2
+    assert len({row["ID_MAM_ENF"] for row in chaining}) == 1
+    assert sorted(row["DGN_PAL"] for row in written.tables["T_MCOaaB"]) == ["O840", "Z383", "Z383"]
+
+
+@pytest.mark.parametrize("kind", OTHER_FIELDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_stay_of_another_field_is_in_quarantine_for_it_and_counted(kind: str, seed: int) -> None:
+    case = rare_case(seed, HOSPITAL, kind)
+    written = Written(case)
+
+    assert case.reason == FIELD_REASON
+    assert written.outcomes() == {("quarantined", FIELD_REASON): 1}
+    assert [written.counts()[name] for name in ("field-had", "field-ssr", "field-psy")].count(1) == 1
+    assert written.counts()[case.counter or ""] == 1
+    assert not any(written.tables[name] for name in ("T_MCOaaB", "T_MCOaaC", "T_MCOaaUM", "T_MCOaaD", "T_MCOaaA"))
+
+
+@pytest.mark.parametrize("kind", ["places", "unit-claims"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_units_told_without_encounters_have_their_nights(kind: str, seed: int) -> None:
+    case = rare_case(seed, HOSPITAL, kind)
+    [stay] = case.stays
+    written = Written(case)
+    units = written.tables["T_MCOaaUM"]
+
+    assert [one["resource"]["resourceType"] for one in case.bundles[0]["entry"]].count("Encounter") == 1
+    assert written.outcomes() == {("written", None): 1}
+    assert [unit["PAR_DUR_SEJ"] for unit in units] == [days(one.start, one.end) for one in stay.units]
+    assert written.tables["T_MCOaaB"][0]["NBR_RUM"] == 2
+    if kind == "places":
+        assert [unit["ETA_NUM_GEO"] for unit in units] == [HOSPITAL.site_of(one.unit) for one in stay.units]
+        assert [unit["AUT_TYP1_UM"] for unit in units] == [next(iter(one.unit.types), None) for one in stay.units]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_the_cases_give_is_their_truth(seed: int) -> None:
+    cases = list(rare_cases(seed, HOSPITAL, rounds=2))
+    written, truth = Written(*cases), Truth()
+    for stay in (stay for case in cases if case.reason is None for stay in case.stays):
+        truth.add(stay)
+    told = truth.to_json()
+    acts: Counter[str] = Counter()
+    for row in written.tables["T_MCOaaA"]:
+        acts[row["CDC_ACT"]] += row["NBR_EXE_ACT"]
+
+    assert told["stays"] == len(written.tables["T_MCOaaB"])
+    assert told["nights"] == sum(row["SEJ_NBJ"] for row in written.tables["T_MCOaaB"])
+    assert told["units"] == len(written.tables["T_MCOaaUM"])
+    assert told["births"] == sum(row["ENT_MOD"] == "N" for row in written.tables["T_MCOaaB"]) == 4
+    assert told["principal_diagnoses"] == Counter(row["DGN_PAL"] for row in written.tables["T_MCOaaB"])
+    assert told["associated_diagnoses"] == Counter(row["ASS_DGN"] for row in written.tables["T_MCOaaD"])
+    assert told["acts"] == acts
+
+
+def test_no_planned_stay_is_of_a_rare_kind() -> None:
+    planned: list[Stay] = list(plan_stays(1, 120))
+
+    assert not {stay.kind for stay in planned} & set(KINDS)
