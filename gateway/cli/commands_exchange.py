@@ -109,6 +109,12 @@ def generate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same bytes.")] = 1,
     to: Annotated[Path, typer.Option("--to", file_okay=False, help="Folder that is made and filled.")],
     finess: Finess = DEFAULT_FINESS,
+    rare: Annotated[
+        int,
+        typer.Option(
+            "--rare", min=0, max=1000, help="How often each rare case: twins, other PMSI fields, unit Claims…"
+        ),
+    ] = 0,
 ) -> None:
     """Write synthetic French hospital data, marked as such, some bundles wrong on purpose.
 
@@ -118,7 +124,7 @@ def generate(
     """
     from gateway.cli.generating import generate as work
 
-    raise typer.Exit(work(to, stays=stays, seed=seed, finess=finess))
+    raise typer.Exit(work(to, stays=stays, seed=seed, finess=finess, rare=rare))
 
 
 def push(

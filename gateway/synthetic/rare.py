@@ -1,6 +1,6 @@
 """(seed, number) → cases that no schedule plants: twins, other PMSI fields, units told by places or Claims. Pure.
 
-They come on request alone, under numbers that no planned stay has: a seed's stays, counts and truth do not change.
+They come on request alone, under numbers from 900,001 on: a seed's stays, counts and truth do not change.
 """
 
 from __future__ import annotations
@@ -187,3 +187,4 @@ KINDS: dict[str, Callable[[int, Hospital, int], RareCase]] = {
     "places": _places,
     "unit-claims": _unit_claims,
 }
+A_ROUND = len(KINDS) + 2  # bundles: the twins and their mother are three

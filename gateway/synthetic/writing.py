@@ -17,6 +17,7 @@ from gateway.synthetic.bundles import correction_bundle, stay_bundle
 from gateway.synthetic.elements import Json
 from gateway.synthetic.faults import FAULTS, Fault, plant
 from gateway.synthetic.plan import SCHEDULE, Stay, plan_ordinary, plan_stays
+from gateway.synthetic.rare import A_ROUND, RareCase, rare_cases
 from gateway.synthetic.scene import Hospital, unit_table
 from gateway.synthetic.truth import Truth
 
@@ -27,21 +28,31 @@ WRONG_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One bundle to write, what it belongs to, and the mistake planted in it."""
+    """One bundle to write, what it belongs to, and the mistake planted in it or the rare case that it is of."""
 
     name: str
     bundle: Json
     stay: Stay
     fault: Fault | None = None
+    rare: RareCase | None = None
 
 
 def write_stays(
-    folder: Path, *, seed: int, stays: int, hospital: Hospital, wrote: Callable[[int], None] = lambda _: None
+    folder: Path,
+    *,
+    seed: int,
+    stays: int,
+    hospital: Hospital,
+    rare: int = 0,
+    wrote: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Write everything and return the manifest. `wrote` hears the number of bundles written so far."""
+    """Write everything and return the manifest; `rare` times each rare case besides.
+
+    `wrote` hears the number of bundles written so far.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = _Manifest(seed, stays, hospital)
-    for count, one in enumerate(_all(seed, stays, hospital), 1):
+    for count, one in enumerate(_all(seed, stays, hospital, rare), 1):
         (folder / one.name).write_bytes(orjson.dumps(one.bundle, option=orjson.OPT_INDENT_2) + b"\n")
         manifest.add(one)
         wrote(count)
@@ -56,13 +67,13 @@ def wrong_bundles(stays: int) -> int:
     return max(round(stays * WRONG_SHARE), 1) if stays else 0
 
 
-def bundle_count(stays: int) -> int:
+def bundle_count(stays: int, rare: int = 0) -> int:
     """Return how many bundles `write_stays` writes."""
     corrected = sum(1 for index in range(stays) if SCHEDULE[index % len(SCHEDULE)] == "corrected")
-    return stays + corrected + wrong_bundles(stays)
+    return stays + corrected + wrong_bundles(stays) + rare * A_ROUND
 
 
-def _all(seed: int, stays: int, hospital: Hospital) -> Iterator[Written]:
+def _all(seed: int, stays: int, hospital: Hospital, rare: int) -> Iterator[Written]:
     for stay in plan_stays(seed, stays):
         yield Written(f"{stay.number:06d}-{stay.kind}.json", stay_bundle(seed, hospital, stay), stay)
         if stay.kind == "corrected":
@@ -71,6 +82,9 @@ def _all(seed: int, stays: int, hospital: Hospital) -> Iterator[Written]:
         stay = replace(plan_ordinary(seed, stays + turn), kind="wrong")
         bundle, fault = plant(stay_bundle(seed, hospital, stay), turn)
         yield Written(f"{stay.number:06d}-wrong-{fault.name}.json", bundle, stay, fault)
+    for case in rare_cases(seed, hospital, rounds=rare):
+        for stay, bundle in zip(case.stays, case.bundles, strict=True):
+            yield Written(f"{stay.number:06d}-{case.kind}.json", bundle, stay, rare=case)
 
 
 class _Manifest:
@@ -82,6 +96,8 @@ class _Manifest:
         self._years: Counter[str] = Counter()
         self._truth = Truth()
         self._faults: list[dict[str, str]] = []
+        self._quarantine: Counter[str] = Counter()
+        self._rare: Counter[str] = Counter()
         self._bundles = self._resources = self._refused = 0
 
     def add(self, one: Written) -> None:
@@ -97,6 +113,8 @@ class _Manifest:
             )
         elif one.name.endswith("-correction.json"):
             self._kinds["correction"] += 1
+        elif one.rare is not None:
+            self._add_rare(one.rare, one.stay)
         else:
             self._kinds[one.stay.kind] += 1
             self._truth.add(one.stay)
@@ -105,11 +123,22 @@ class _Manifest:
             if one.stay.kind not in ("open", "cancelled", "visit") and one.stay.end is not None:
                 self._years[str(one.stay.end.year)] += 1
 
+    def _add_rare(self, case: RareCase, stay: Stay) -> None:
+        self._rare[case.kind] += 1
+        if case.reason is not None:
+            self._quarantine[case.reason] += 1
+        elif stay.end is not None:
+            self._truth.add(stay)
+            self._years[str(stay.end.year)] += 1
+
     def to_json(self) -> dict[str, Any]:
-        """Return the manifest."""
+        """Return the manifest; what it says of rare cases is left out where none was asked for."""
         gives_no_stay = self._kinds["cancelled"] + self._kinds["visit"] + self._kinds["open"]
+        quarantined = self._quarantine.total()
+        rare = {"rare": dict(sorted(self._rare.items())), "quarantine": dict(self._quarantine)} if self._rare else {}
         return {
             **self._head,
+            **rare,
             "bundles": self._bundles,
             "resources": self._resources,
             "planted": dict(sorted(self._kinds.items())),
@@ -120,8 +149,8 @@ class _Manifest:
                 "refused_bundles": len(self._faults),
                 "stays": {
                     "open": self._kinds["open"],
-                    "written": int(str(self._head["stays"])) - gives_no_stay,
-                    "quarantined": 0,
+                    "written": int(str(self._head["stays"])) - gives_no_stay + self._rare.total() - quarantined,
+                    "quarantined": quarantined,
                 },
             },
             "truth": self._truth.to_json(),

@@ -52,7 +52,7 @@ def test_every_help_has_an_example(path: str) -> None:
         ("serve", "--data-dir --host --port --workers"),
         ("validate", "--profile --definitions --french-profiles --judge --lang --format"),
         ("events tail", "--data-dir --from --follow --format"),
-        ("generate", "--stays --seed --to"),
+        ("generate", "--stays --seed --to --rare"),
         ("export", "--to --format --data-dir"),
         ("demo", "--keep"),
         ("hospital add", "--data-dir --finess --source --scopes --platform-key"),

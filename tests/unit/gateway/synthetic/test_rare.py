@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
 from fhir_profiles.bundle import parse
 from fhir_profiles.limits import Limits
 from fhir_profiles.validator import load_validator
+from gateway.cli.main import make_app
 from gateway.synthetic.plan import Stay, plan_stays
-from gateway.synthetic.rare import FIELD_REASON, FIRST, KINDS, RareCase, rare_case, rare_cases
+from gateway.synthetic.rare import A_ROUND, FIELD_REASON, FIRST, KINDS, RareCase, rare_case, rare_cases
 from gateway.synthetic.truth import Truth
+from gateway.synthetic.writing import bundle_count, write_stays
 from tests.support.deidentified import Numbers
 from tests.support.synthetic_hospital import HOSPITAL, Gathered, contract
 from transformers.deidentify.pseudonyms import Key, TableKeys
@@ -26,14 +30,19 @@ SEEDS = (1, 2, 3)
 OTHER_FIELDS = ("home-care", "rehabilitation", "psychiatry")
 
 
+def written_of(*cases: RareCase) -> Written:
+    gathered = Gathered()
+    for case in cases:
+        for bundle in case.bundles:
+            gathered.add(bundle, contract())
+    return Written(gathered)
+
+
 class Written:
     """The rows of cases by generic table name, and what became of their stays."""
 
-    def __init__(self, *cases: RareCase) -> None:
-        gathered, keys, numbers = Gathered(), TableKeys(Key(b"r" * 32)), Numbers()
-        for case in cases:
-            for bundle in case.bundles:
-                gathered.add(bundle, contract())
+    def __init__(self, gathered: Gathered) -> None:
+        keys, numbers = TableKeys(Key(b"r" * 32)), Numbers()
         self.results: list[PersonRows] = [
             person_rows(view, contract=contract(), pseudonyms=keys, numbers=numbers) for view in gathered.views()
         ]
@@ -85,7 +94,7 @@ def test_the_stays_of_all_cases_have_numbers_of_their_own() -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_twins_share_a_pseudonym_and_differ_by_their_rank(seed: int) -> None:
     case = rare_case(seed, HOSPITAL, "twins")
-    written = Written(case)
+    written = written_of(case)
     chaining = written.tables["T_MCOaaC"]
     children = [row for row in chaining if row["HOS_NN_MAM"] == "1"]
     born = [row for row in written.tables["IR_BEN_R"] if row["BEN_NIR_PSA"] == children[0]["NIR_ANO_17"]]
@@ -103,7 +112,7 @@ def test_twins_share_a_pseudonym_and_differ_by_their_rank(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_stay_of_another_field_is_in_quarantine_for_it_and_counted(kind: str, seed: int) -> None:
     case = rare_case(seed, HOSPITAL, kind)
-    written = Written(case)
+    written = written_of(case)
 
     assert case.reason == FIELD_REASON
     assert written.outcomes() == {("quarantined", FIELD_REASON): 1}
@@ -117,7 +126,7 @@ def test_a_stay_of_another_field_is_in_quarantine_for_it_and_counted(kind: str, 
 def test_units_told_without_encounters_have_their_nights(kind: str, seed: int) -> None:
     case = rare_case(seed, HOSPITAL, kind)
     [stay] = case.stays
-    written = Written(case)
+    written = written_of(case)
     units = written.tables["T_MCOaaUM"]
 
     assert [one["resource"]["resourceType"] for one in case.bundles[0]["entry"]].count("Encounter") == 1
@@ -132,7 +141,7 @@ def test_units_told_without_encounters_have_their_nights(kind: str, seed: int) -
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_the_cases_give_is_their_truth(seed: int) -> None:
     cases = list(rare_cases(seed, HOSPITAL, rounds=2))
-    written, truth = Written(*cases), Truth()
+    written, truth = written_of(*cases), Truth()
     for stay in (stay for case in cases if case.reason is None for stay in case.stays):
         truth.add(stay)
     told = truth.to_json()
@@ -153,3 +162,35 @@ def test_no_planned_stay_is_of_a_rare_kind() -> None:
     planned: list[Stay] = list(plan_stays(1, 120))
 
     assert not {stay.kind for stay in planned} & set(KINDS)
+
+
+def test_the_manifest_says_what_becomes_of_rare_cases_and_nothing_where_none_was_asked_for(tmp_path: Path) -> None:
+    usual = write_stays(tmp_path / "usual", seed=4, stays=20, hospital=HOSPITAL)
+    manifest = write_stays(tmp_path / "rare", seed=4, stays=20, hospital=HOSPITAL, rare=2)
+    added = sorted((tmp_path / "rare").glob("9*.json"))
+    gathered = Gathered()
+    for path in sorted((tmp_path / "rare").glob("[09]*.json")):
+        if "-wrong-" not in path.name:
+            gathered.add(orjson.loads(path.read_bytes()), contract())
+    outcomes = Written(gathered).outcomes()
+    expected = manifest["expected"]["stays"]
+
+    assert {path.name: path.read_bytes() for path in (tmp_path / "usual").glob("0*")} == {
+        path.name: path.read_bytes() for path in (tmp_path / "rare").glob("0*")
+    }
+    assert not {"rare", "quarantine"} & set(usual)
+    assert (manifest["bundles"], len(added)) == (bundle_count(20, 2), 2 * A_ROUND)
+    assert manifest["rare"] == {kind: 6 if kind == "twins" else 2 for kind in sorted(KINDS)}
+    assert manifest["planted"] == usual["planted"]
+    assert outcomes[("written", None)] == expected["written"] == manifest["truth"]["stays"]
+    assert outcomes[("quarantined", FIELD_REASON)] == expected["quarantined"] == manifest["quarantine"][FIELD_REASON]
+    assert sum(manifest["exits"].values()) == expected["written"]
+
+
+def test_generate_writes_rare_cases_when_asked_to(tmp_path: Path) -> None:
+    words = ["generate", "--stays", "1", "--rare", "1", "--to", str(tmp_path)]
+    done = CliRunner().invoke(make_app(), words)
+
+    assert done.exit_code == 0
+    assert len(list(tmp_path.glob("9*.json"))) == A_ROUND
+    assert "psychiatry" in done.stdout
