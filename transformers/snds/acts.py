@@ -111,12 +111,15 @@ def _items(claim: Json) -> Iterator[Act | None]:
 def merged(sources: Sequence[Iterable[Act]]) -> list[Act]:
     """Return the acts of all sources: those of the first, then what each next one tells more than those before."""
     kept: list[Act] = []
-    for source in sources:
+    for told in map(list, sources):
+        if not kept or not told:  # nothing to compare: most stays have one source
+            kept += told
+            continue
         known: Counter[tuple[str, str, str]] = Counter()
         for one in kept:
             known[one.same] += one.times
         dates = {(one.same, one.when.day if one.when else None) for one in kept}
-        told = sorted(source, key=lambda act: (act.same, act.when.day if act.when else None) in dates)
+        told.sort(key=lambda act: (act.same, act.when.day if act.when else None) in dates)
         total: Counter[tuple[str, str, str]] = Counter()
         for one in told:
             total[one.same] += one.times
@@ -134,8 +137,9 @@ def stay_acts(acts: Iterable[Act], *, refused: int, unit_of: Callable[[Act], int
     counted: dict[tuple[int, date | None, CcamCode, str | None], int] = {}
     wrong = False
     for act in acts:
-        wrong = wrong or act.code.wrong_system
-        code = act.code._replace(wrong_system=False)
+        code = act.code
+        if code.wrong_system:
+            wrong, code = True, code._replace(wrong_system=False)
         key = (unit_of(act), act.when.day if act.when else None, code, act.modifiers)
         counted[key] = counted.get(key, 0) + act.times
     rows = (ActRow(*key, times=min(times, MOST_EXECUTIONS)) for key, times in counted.items())

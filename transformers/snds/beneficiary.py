@@ -62,10 +62,12 @@ def beneficiary(resources: Iterable[Staged], pseudonyms: TablePseudonyms) -> Ben
     patients = sorted((one for one in listed if one.type == "Patient"), key=_weight, reverse=True)
     if not patients:
         return None
-    own, insured = _newest(listed, "person"), _newest(listed, "insured")
+    facts = [one for one in listed if one.type == "Basic"]
+    own, insured = _newest(facts, "person"), _newest(facts, "insured")
     paid_by = insured if _identifier(insured, PSA) else None
     chosen = paid_by or own
     sex = SEXES.get(_first(patients, "gender"))
+    born = year_month(_first(patients, "birthDate"))
     psa = _identifier(chosen, PSA) if sex else None
     ano = _identifier(own, ANO)
     died = _first(patients, "deceasedDateTime")
@@ -77,9 +79,9 @@ def beneficiary(resources: Iterable[Staged], pseudonyms: TablePseudonyms) -> Ben
         insured_by_another=paid_by is not None and _identifier(paid_by, PSA) != _identifier(own, PSA),
         own_number=paid_by is None,
         key_doubtful=chosen is not None and not chosen.flags.isdisjoint(("nir-key", "insured-nir-key")),
-        returns=_returns(own, paid_by, sex=sex, born=year_month(_first(patients, "birthDate")) is not None),
+        returns=_returns(own, paid_by, sex=sex, born=born is not None),
         sex=sex,
-        birth=year_month(_first(patients, "birthDate")),
+        birth=born,
         death=death.day if death else None,
         death_month=amd(death.day) if death else _month(died),
         twin_rank=min(int(extension_value(own.resource, "twin-rank") or 1), LAST_RANK) if own else 1,
@@ -143,10 +145,10 @@ def _weight(one: Staged) -> tuple[object, ...]:
     return (not replaced, version_order(one))
 
 
-def _newest(resources: Iterable[Staged], code: str) -> Staged | None:
+def _newest(facts: Iterable[Staged], code: str) -> Staged | None:
     """Return the latest fact of a kind, first among those that can chain."""
-    facts = [one for one in resources if one.type == "Basic" and fact_code(one.resource) == code]
-    return max(facts, key=lambda one: (bool(identifiers(one.resource, PSA)), version_order(one)), default=None)
+    found = [one for one in facts if fact_code(one.resource) == code]
+    return max(found, key=lambda one: (bool(identifiers(one.resource, PSA)), version_order(one)), default=None)
 
 
 def _first(patients: Sequence[Staged], name: str) -> Any:  # noqa: ANN401 — whatever the element holds

@@ -35,8 +35,8 @@ def chaining_columns(
         "DAT_RET": FINE,
         "ENT_ANN": f"{entry.year:04d}" if new else None,
         "ENT_MOI": f"{entry.month:02d}" if new else None,
-        "ENT_DAT": f"{entry:%d%m%Y}" if exact else None,
-        "SOR_DAT": f"{left:%d%m%Y}" if exact else None,
+        "ENT_DAT": _digits(entry) if exact else None,
+        "SOR_DAT": _digits(left) if exact else None,
         "SOR_ANN": None if new else f"{left.year:04d}",
         "SOR_MOI": None if new else f"{left.month:02d}",
         "ETA_NUM_RET": _finess_return(contract.finess),
@@ -55,6 +55,10 @@ def chaining_columns(
         "SEJ_RET": FINE if stable else MISSING,
         **person.returns,
     }
+
+
+def _digits(day: date) -> str:
+    return f"{day.day:02d}{day.month:02d}{day.year:04d}"
 
 
 def _finess_return(finess: str) -> str:

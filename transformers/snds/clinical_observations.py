@@ -5,10 +5,9 @@ One row a result or component, with the value as sent and, where the unit is kno
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
-from transformers.snds.clinical_sheet import Pairs, Sheet, When, pairs
+from transformers.snds.clinical_sheet import Sheet, When, pairs
 from transformers.snds.clinical_values import (
     BIO_FORMAT,
     CST_FORMAT,
@@ -53,10 +52,11 @@ class Observations:
         """Return BIO or CST by category, else by the LOINC code; None for what is neither (lifestyle, imaging…)."""
         known = False
         for category in resource.get("category", ()):
-            found = _categorised(pairs(category))
-            if found:
-                return found
-            known = known or found == ""
+            for coding in category.get("coding", ()):
+                code = coding.get("code")
+                if code in CATEGORIES:
+                    return CATEGORIES[code]
+                known = known or code in WITHOUT_TABLE
         if known:
             return None
         reference = references().get(coded(pairs(resource.get("code"))).loinc or "")
@@ -193,11 +193,3 @@ def _collected(specimen: Json | None) -> tuple[str | None, str | None]:
         (code for system, code in pairs(specimen.get("type")) if system == SNOMED and len(code) <= MEDIUM_WIDTH), None
     )
     return text, medium
-
-
-@lru_cache(maxsize=1024)
-def _categorised(category: Pairs) -> str | None:
-    """Return the table of a category, "" for one that has no table, None when the LOINC code must tell."""
-    codes = [code for _, code in category]
-    table = next((CATEGORIES[code] for code in codes if code in CATEGORIES), None)
-    return table or ("" if any(code in WITHOUT_TABLE for code in codes) else None)

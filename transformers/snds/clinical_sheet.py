@@ -85,9 +85,11 @@ class Sheet:
         """Return where an event belongs; asked once for each Encounter that events refer to."""
         reference = resource.get("encounter") or resource.get("context")
         alias = reference.get("identifier", NO_IDENTIFIER).get("value", "") if reference else None
-        if alias not in self._places:
-            self._places[alias] = self._placing(resource)
-        return self._places[alias]
+        try:  # found but once an alias
+            return self._places[alias]
+        except KeyError:
+            place = self._places[alias] = self._placing(resource)
+            return place
 
     def when(self, text: str | None, place: Place) -> When | None:
         """Return the date columns of an event; a month without a day has no delay, anything shorter is no date.
@@ -100,9 +102,10 @@ class Sheet:
         if of_place is None:
             of_place = self._dated[id(place)] = (place, {})  # holds the place, so that its id stays its own
         known = of_place[1]
-        if text not in known:
-            known[text] = self._when(text, place)
-        return known[text]
+        if text in known:
+            return known[text]
+        when = known[text] = self._when(text, place)
+        return when
 
     def _when(self, text: str, place: Place) -> When | None:
         at = moment(text)
@@ -116,19 +119,22 @@ class Sheet:
 
     def at(self, at: Moment, place: Place) -> When:
         """Return the date columns of an event whose day is known."""
-        day = at.day if self._care_dates else None
+        day, minute = at
+        year, month = _year(place, day.year), _month(day)
+        shown = day if self._care_dates else None
         entry, exit_ = place.entry, place.exit
         if entry is None:
-            return When(_year(place, at.day.year), day, _month(at.day), None, None)
-        days = (at.day - entry.day).days
-        minutes = None if at.minute is None or entry.minute is None else at.minute - entry.minute
-        outside = not place.joined and (before(at, entry) or (exit_ is not None and before(exit_, at)))
+            return When(year, shown, month, None, None)
+        days = (day - entry.day).days
+        minutes = None if minute is None or entry.minute is None else minute - entry.minute
+        early = days < 0 if minutes is None else minutes < 0
+        outside = not place.joined and (early or (exit_ is not None and before(exit_, at)))
         if not -MAX_DAYS <= days <= MAX_DAYS:
             self.count("value-too-large")
-            return When(_year(place, at.day.year), day, _month(at.day), None, None, outside)
+            return When(year, shown, month, None, None, outside)
         if minutes is not None and not -MAX_MINUTES <= minutes <= MAX_MINUTES:
             minutes = None
-        return When(_year(place, at.day.year), day, _month(at.day), days, minutes, outside)
+        return When(year, shown, month, days, minutes, outside)
 
     def number(self, value: object, limit: float) -> int | float | None:
         """Return a number that fits its column, else None, counted."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from transformers.snds.clinical_sheet import Pairs, Sheet, pairs, unit_code
 from transformers.snds.elements import LOCAL, Json
-from transformers.snds.ucum_reference import conversion
+from transformers.snds.ucum_reference import Conversion, conversion
 
 LOINC = frozenset({"http://loinc.org", "urn:oid:2.16.840.1.113883.6.1"})
 LOINC_CODE = re.compile(r"[0-9]{1,7}-[0-9]")
@@ -28,6 +28,7 @@ class Format(NamedTuple):
 
 BIO_FORMAT = Format(1e12, 6)
 CST_FORMAT = Format(1e8, 4)
+BIO_LIMIT = BIO_FORMAT.limit
 
 
 class Coded(NamedTuple):
@@ -66,14 +67,20 @@ def value_of(holder: Json, loinc: str | None, sheet: Sheet, *, fits: Format) -> 
     number = sheet.number(quantity.get("value"), fits.limit)
     if number is None:
         return NO_VALUE
-    unit = unit_code(quantity)
-    found = conversion(loinc, unit) if loinc and unit else None
+    unit, found = _unit(loinc, quantity.get("code"), quantity.get("system"))
     if found is None:
         sheet.count("clinical-not-normalised")
         return Value(number, quantity.get("comparator"), unit)
     normal = number if found.factor == 1.0 and not found.offset else round(found.of(number), fits.decimals)
     small = -fits.limit < normal < fits.limit
     return Value(number, quantity.get("comparator"), unit, normal if small else None, found.unit if small else None)
+
+
+@lru_cache(maxsize=16384)
+def _unit(loinc: str | None, code: str | None, system: str | None) -> tuple[str | None, Conversion | None]:
+    """Return the unit of a quantity and how a value of this LOINC code in it is normalised."""
+    unit = unit_code({"code": code, "system": system})
+    return unit, conversion(loinc, unit) if loinc and unit else None
 
 
 def _coded_value(holder: Json, loinc: str | None, sheet: Sheet, *, fits: Format) -> Value:
@@ -95,13 +102,10 @@ def bounds(holder: Json, unit: str | None, sheet: Sheet) -> tuple[int | float | 
     if not ranges:
         return None, None
     low, high = ranges[0].get("low"), ranges[0].get("high")
-    return _bound(low, unit, sheet), _bound(high, unit, sheet)
-
-
-def _bound(quantity: Json | None, unit: str | None, sheet: Sheet) -> int | float | None:
-    if not quantity or quantity.get("code", unit) != unit:
-        return None
-    return sheet.number(quantity.get("value"), BIO_FORMAT.limit)
+    return (
+        sheet.number(low.get("value"), BIO_LIMIT) if low and low.get("code", unit) == unit else None,
+        sheet.number(high.get("value"), BIO_LIMIT) if high and high.get("code", unit) == unit else None,
+    )
 
 
 def effective(resource: Json) -> str | None:

@@ -6,7 +6,6 @@ for quarantine. Documentary diagnoses (DAD) are left out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -66,7 +65,7 @@ def stay_diagnoses(
     related, dropped = gathered.related(unit_principal, designated)
     associated, over = _limited(associated)
     written = {principal, *unit_principal, *filter(None, related), *(code for one in associated for code in one)}
-    counts = Counter({"related-diagnosis-dropped": dropped, "diagnoses-over-limit": over})
+    counts = {"related-diagnosis-dropped": dropped, "diagnoses-over-limit": over}
     return StayDiagnoses(
         principal=principal,
         related=related[designated],

@@ -23,6 +23,7 @@ from transformers.snds.schema import TABLES
 from transformers.snds.ucum_reference import between
 from transformers.snds.view import PersonView, Row, Staged, TablePseudonyms
 
+DISPENSE = "MedicationDispense"
 COMMUNITY, RETROCESSION = 3313, 3318
 UNKNOWN_EMITTER = 99
 UNKNOWN_INSURER = "000000000"
@@ -48,6 +49,9 @@ class Dispensed:
         return f"Dispensed({sum(map(len, self.tables.values()))} rows)"
 
 
+NOTHING_DISPENSED = Dispensed()
+
+
 @dataclass(frozen=True, slots=True)
 class _Dispense:
     """One dispense that counts: its resource, its day, and the drug as codes."""
@@ -60,6 +64,8 @@ class _Dispense:
 
 def dispense_days(view: PersonView, *, placing: Placing) -> tuple[date, ...]:
     """Return the days of the dispenses that give rows: dates of care of `IR_BEN_R`."""
+    if not _any(view):
+        return ()
     sheet = _sheet(view, Contract(finess=view.finess))
     return tuple(one.day for one in _dispenses(view, sheet, placing=placing))
 
@@ -75,6 +81,8 @@ def dispensing_rows(
     reference: Reference = NO_REFERENCE,
 ) -> Dispensed:
     """Return the DCIR rows of a person. `beneficiary` is the row of `IR_BEN_R`; without one there are none."""
+    if not _any(view):
+        return NOTHING_DISPENSED
     sheet = _sheet(view, contract)
     found = list(_dispenses(view, sheet, placing=placing))
     if beneficiary is None:
@@ -119,13 +127,17 @@ def age_code(birth: tuple[int, int | None] | None, day: date) -> int:
     return months // 12 if months >= 24 else 1000 + months
 
 
+def _any(view: PersonView) -> bool:
+    return any(one.type == DISPENSE for one in view.resources)
+
+
 def _sheet(view: PersonView, contract: Contract) -> Sheet:
     return Sheet(view, contract=contract, technical=str, nir_ano_17="")
 
 
 def _dispenses(view: PersonView, sheet: Sheet, *, placing: Placing) -> Iterator[_Dispense]:
     for staged in view.resources:
-        if staged.type != "MedicationDispense":
+        if staged.type != DISPENSE:
             continue
         resource = staged.resource
         status = resource.get("status")

@@ -11,7 +11,7 @@ from typing import Any
 from transformers.contract import Contract
 from transformers.snds.clinical_drugs import drug_of
 from transformers.snds.clinical_sheet import Sheet, unit_code
-from transformers.snds.dispensing import Dispensed
+from transformers.snds.dispensing import NOTHING_DISPENSED, Dispensed
 from transformers.snds.elements import Json
 from transformers.snds.instants import Moment, days_between, moment
 from transformers.snds.placing import Place, Placing
@@ -27,11 +27,13 @@ LARGEST = 1e10
 
 def expensive_rows(view: PersonView, *, placing: Placing, contract: Contract, reference: Reference) -> Dispensed:
     """Return one row for each stay, UCD and day, with what was given that day."""
+    if not reference.expensive:
+        return NOTHING_DISPENSED
     sheet = Sheet(view, contract=contract, technical=str, nir_ano_17="")
     given: dict[tuple[str, str, int], float] = {}
     facts: dict[tuple[str, str, int], tuple[Place, Moment]] = {}
     for staged in view.resources:
-        if not reference.expensive or staged.type != "MedicationAdministration":
+        if staged.type != "MedicationAdministration":
             continue
         resource = staged.resource
         place = placing(resource) if resource.get("status") == "completed" else None

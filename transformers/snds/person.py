@@ -61,7 +61,7 @@ def person_rows(
         stays=_outcomes(course, written),
         tables={name: tuple(rows) for name, rows in tables.items()},
         exits=tuple((one.stay.year, one.stay.exit.day.month) for one in written.values()),
-        counts=_counted(counts + Counter({"claim-unlinked": unlinked})),
+        counts=_counted({**counts, "claim-unlinked": unlinked}),
     )
 
 
@@ -178,8 +178,7 @@ def _stay_counts(one: StayRow, written: Mapping[str, StayRow]) -> Mapping[str, i
     """Return the quality counters of a written stay that have no column."""
     stay = one.stay
     counts = Counter(stay.counts)
-    counts.update(one.entry_mode.counts)
-    counts.update(one.exit_mode.counts)
+    counts.update((*one.entry_mode.counts, *one.exit_mode.counts))
     counts["geographic-finess-default"] += sum(geographic_finess(unit, one.contract) is None for unit in stay.units)
     counts["ghm-incomplete"] += group_incomplete(one)
     counts["readmission-same-day"] += any(

@@ -140,10 +140,12 @@ class Judge:
         if isinstance(diagnoses, str):
             return Verdict("quarantined", diagnoses)
         acts, over = _acts(content, units, diagnoses.designated, self.reference.check("ccam"))
-        counts = Counter(diagnoses.counts)
-        counts["acts-over-limit"] += over
-        counts["act-without-date"] += sum(row.day is None for row in acts.rows)
-        counts["act-before-entry"] += sum(row.day is not None and row.day < entry.day for row in acts.rows)
+        counts = {
+            **diagnoses.counts,
+            "acts-over-limit": over,
+            "act-without-date": sum(row.day is None for row in acts.rows),
+            "act-before-entry": sum(row.day is not None and row.day < entry.day for row in acts.rows),
+        }
         session = entry.day == left.day and SESSION.fullmatch(diagnoses.principal) is not None
         stay = Stay(
             visit, content, entry, left, age, tuple(units), diagnoses, acts, session, newborn_of, emergency,

@@ -80,7 +80,7 @@ class Structures:
                 owner = owner or found
             units += identifiers(resource, UNIT)
             for identifier in resource.get("identifier", ()):
-                finess = finess_of(identifier)
+                finess = finess_of(identifier) if identifier.get("system") != RESOURCE else None
                 if finess is None:
                     continue
                 if self._is_legal(identifier, finess):
