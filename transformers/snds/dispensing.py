@@ -19,7 +19,7 @@ from transformers.snds.elements import Json
 from transformers.snds.instants import amd, moment
 from transformers.snds.placing import Placing
 from transformers.snds.reference import NO_REFERENCE, Reference
-from transformers.snds.schema import TABLES
+from transformers.snds.schema import TABLES, row_of
 from transformers.snds.ucum_reference import between
 from transformers.snds.view import PersonView, Row, Staged, TablePseudonyms
 
@@ -105,11 +105,11 @@ def dispensing_rows(
             **_nature(one, reference, sheet),
         }
         drug = _units(one, quantity) if one.retrocession else _boxes(one, quantity, sheet)
-        tables.setdefault("ER_PRS_F", []).append(_row("ER_PRS_F", line))
+        tables.setdefault("ER_PRS_F", []).append(row_of("ER_PRS_F", line))
         tables.setdefault("ER_UCD_F" if one.retrocession else "ER_PHA_F", []).append(
-            _row("ER_UCD_F" if one.retrocession else "ER_PHA_F", drug | keys)
+            row_of("ER_UCD_F" if one.retrocession else "ER_PHA_F", drug | keys)
         )
-        tables.setdefault("ER_ETE_F", []).append(_row("ER_ETE_F", _executor(contract) | keys))
+        tables.setdefault("ER_ETE_F", []).append(row_of("ER_ETE_F", _executor(contract) | keys))
     return Dispensed({name: tuple(rows) for name, rows in tables.items()}, sheet.counts)
 
 
@@ -286,8 +286,3 @@ def _units(one: _Dispense, quantity: int) -> dict[str, Any]:
         "UCD_TOP_UCD": 0,
         "UCD_UCD_COD": one.drug.ucd,
     }
-
-
-def _row(table: str, values: Mapping[str, Any]) -> Row:
-    named = {**TABLES[table].defaults, **values}
-    return tuple(named[name] for name in TABLES[table].names)

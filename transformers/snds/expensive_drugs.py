@@ -5,7 +5,6 @@ In: the operator's dated list. Without the list there are no rows, and a quantit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from transformers.contract import Contract
@@ -16,7 +15,7 @@ from transformers.snds.elements import Json
 from transformers.snds.instants import Moment, days_between, moment
 from transformers.snds.placing import Place, Placing
 from transformers.snds.reference import Listed, Reference
-from transformers.snds.schema import TABLES, physical_name
+from transformers.snds.schema import physical_name, row_of
 from transformers.snds.ucum_reference import between, ucum_code
 from transformers.snds.view import PersonView, Row
 
@@ -58,7 +57,7 @@ def expensive_rows(view: PersonView, *, placing: Placing, contract: Contract, re
             values = _values(place, at, contract) | {
                 "ADM_NBR": round(number, 3), "RSA_NUM": rsa_num, "UCD_UCD_COD": ucd, "DELAI": delay
             }  # fmt: skip
-            tables.setdefault(physical_name(MED, place.exit_year), []).append(_row(values))
+            tables.setdefault(physical_name(MED, place.exit_year), []).append(row_of(MED, values))
     counts = {code: number for code, number in sheet.counts.items() if code.startswith("expensive")}
     return Dispensed({name: tuple(rows) for name, rows in tables.items()}, counts)
 
@@ -99,8 +98,3 @@ def _values(place: Place, at: Moment, contract: Contract) -> dict[str, Any]:
         "NBR_SEJ": 1,
         "PRS_TYP": ON_THE_LIST,
     }
-
-
-def _row(values: Mapping[str, Any]) -> Row:
-    named = {**TABLES[MED].defaults, **values}
-    return tuple(named[name] for name in TABLES[MED].names)

@@ -24,7 +24,7 @@ class Moment(NamedTuple):
     minute: int | None = None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)  # instants come again within a person, hardly between persons
 def moment(text: str | None) -> Moment | None:
     """Return the moment of a FHIR date, dateTime or instant; None when it names no day."""
     if not text or len(text) < DAY_LENGTH:

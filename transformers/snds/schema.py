@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -107,9 +108,8 @@ def physical_name(table: str, year: int | None = None) -> str:
 
 def row_of(table: str, values: Mapping[str, Any]) -> Row:
     """Return a row in official order; a column without a value holds its default, else NULL."""
-    names, defaults = _blank(table)
-    filled = {**defaults, **values}
-    return tuple([filled[name] for name in names])
+    in_order, defaults = _blank(table)
+    return in_order({**defaults, **values})
 
 
 def hospital_row(contract: Contract, exits: Iterable[tuple[int, int]]) -> Row:
@@ -137,8 +137,8 @@ def packaged(name: str) -> str:
 
 
 @cache
-def _blank(table: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return TABLES[table].names, dict(TABLES[table].defaults)
+def _blank(table: str) -> tuple[Callable[[Mapping[str, Any]], Row], dict[str, Any]]:
+    return itemgetter(*TABLES[table].names), dict(TABLES[table].defaults)
 
 
 @cache

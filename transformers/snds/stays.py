@@ -221,6 +221,8 @@ def _acts(
         refused += sum(not known(act.code.code) for act in everything)
         everything = [act for act in everything if known(act.code.code)]
     acts = stay_acts(everything, refused=refused, unit_of=unit_of)
+    if len(acts.rows) <= MOST_ACTS:
+        return acts, 0
     kept = Counter[int]()
     rows: list[ActRow] = []
     for row in acts.rows:
