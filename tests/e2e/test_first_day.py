@@ -38,7 +38,7 @@ def test_an_empty_folder_becomes_the_whole_line_over_tls_and_leaves_nothing_runn
             env=os.environ | ports, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 
-        logs = {path.name: path.read_text(errors="replace") for path in (folder / "logs").iterdir()}
+        logs = {path.name: path.read_text(errors="replace") for path in (folder / "logs").glob("*")}
         assert done.returncode == 0, done.stdout + done.stderr + logs.get("gateway", "")[-2000:]
         assert "1 stay of exit year 2025 in PostgreSQL" in done.stdout
         password = (folder / "postgres-password").read_text().strip()
