@@ -1,6 +1,7 @@
 """Settings → everything that workers share: contracts, keys, rules, compiled profiles, the CapabilityStatement.
 
-Loaded once, in the supervisor, before it forks. What is missing or wrong is `Misconfigured`: nothing starts (P23).
+Loaded once, in the supervisor, before it forks: a worker that starts again needs no file that went away meanwhile.
+What is missing or wrong is `Misconfigured`: nothing starts (P23).
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from dataclasses import dataclass
 from fhir_profiles.limits import Limits
 from fhir_profiles.resource_types import RESOURCE_TYPES
 from fhir_profiles.validator import Validator, load_validator
-from gateway.access import Access
+from gateway.access import KEYS, Access
 from gateway.capability import capability_statement
 from gateway.definitions import added_definitions
 from gateway.quota import Quota, quota_of
 from gateway.settings import Settings
+from transformers.deidentify.keys import LEDGER, read_key
+from transformers.deidentify.pseudonyms import Key
 from transformers.deidentify.rules import Rules, load_rules
 
 CACHE = "cache"
@@ -35,6 +38,7 @@ class House:
 
     settings: Settings
     access: Access
+    ledger: Key
     yardstick: Yardstick
     capability: bytes
     quota: Quota | None
@@ -43,6 +47,7 @@ class House:
 def load(settings: Settings) -> House:
     """Load and check everything. Raises Misconfigured."""
     access = Access(settings.data_dir)
+    ledger = read_key(settings.data_dir / KEYS / LEDGER)
     rules = load_rules()
     validator = load_validator(
         added_definitions(settings.data_dir),
@@ -53,7 +58,7 @@ def load(settings: Settings) -> House:
     taken = {*rules.types, *rules.book.dropped_types, *rules.book.containers}
     capability = capability_statement(validator, taken)
     quota = quota_of(settings.quota_requests_per_s, settings.quota_burst)
-    return House(settings, access, Yardstick(settings.limits, validator, rules), capability, quota)
+    return House(settings, access, ledger, Yardstick(settings.limits, validator, rules), capability, quota)
 
 
 def warm(validator: Validator) -> None:

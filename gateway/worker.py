@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fhir_profiles.errors import Unavailable
-from gateway.access import KEYS
 from gateway.admission import Admission, Bounds
 from gateway.audit import AuditLog, audit_digest
 from gateway.auth import Caller, Doors
@@ -31,7 +30,7 @@ from streaming.broker import Publisher
 from streaming.opposition import Acts
 from streaming.reading import LOG
 from streaming.register import Register
-from transformers.deidentify.keys import LEDGER, GatewayKeys, read_key
+from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.pseudonyms import Key
 
 # Above this, work leaves the event loop: 256 KiB take about 10 ms, and others wait no longer than that.
@@ -153,8 +152,7 @@ class Worker:
 async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
     """Open what a worker needs in its own process, and close it: first the log, so that what is in flight is kept."""
     settings = house.settings
-    ledger = read_key(settings.data_dir / KEYS / LEDGER)
-    audit = AuditLog(settings.data_dir, audit_digest(ledger), process)
+    audit = AuditLog(settings.data_dir, audit_digest(house.ledger), process)
     publisher = open_publisher(settings, node=process)
     admission = Admission(Bounds(settings.max_requests, settings.max_bytes_in_flight), quota=house.quota)
     worker = Worker(
@@ -170,9 +168,9 @@ async def opened(house: House, *, process: str) -> AsyncIterator[Worker]:
             audit,
             log=settings.data_dir / LOG if settings.broker == "embedded" else None,
         ),
-        Doors(house.access, Tokens(ledger), settings.trusted_proxies, settings.client_certificate_header.lower()),
+        Doors(house.access, Tokens(house.ledger), settings.trusted_proxies, settings.client_certificate_header.lower()),
         Spent(settings.data_dir),
-        ledger,
+        house.ledger,
     )
     try:
         yield worker

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhir_profiles.errors import Misconfigured, Unavailable
-from gateway.cli.diagnosis import KEYS, read_configuration
+from gateway.cli.diagnosis import read_configuration
 from gateway.connections import kafka_connection, postgres_connection
 from gateway.settings import Settings, load_settings
-from transformers.deidentify.keys import LEDGER, read_key
 
 if TYPE_CHECKING:
     from gateway.house import House
@@ -64,8 +63,7 @@ def _supervised(settings: Settings) -> int:
         loaded = house.load(settings)
         if settings.broker == "kafka":
             server.checked_apart(lambda: _check_topics(settings))
-        ledger = read_key(settings.data_dir / KEYS / LEDGER)
-        audit_check.begin(settings.data_dir, audit.audit_digest(ledger), days=settings.audit_retention_days)
+        audit_check.begin(settings.data_dir, audit.audit_digest(loaded.ledger), days=settings.audit_retention_days)
         children = [
             server.Child(f"worker-{n}", server.forked(_worker(serving.serve_worker, loaded, listeners, n)))
             for n in range(1, len(listeners) + 1)

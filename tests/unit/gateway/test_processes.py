@@ -137,6 +137,22 @@ def test_without_a_key_it_is_live_and_not_ready_until_the_key_is_back(tmp_path: 
         until(lambda: missing(running) == [])
 
 
+def test_a_worker_that_is_killed_while_a_key_is_away_comes_back_and_the_gateway_never_ends(tmp_path: Path) -> None:
+    with serving(tmp_path) as running:
+        key = running.installation.data_dir / "keys" / "ledger.key"
+        aside = tmp_path / "ledger.key"
+        key.rename(aside)
+        before = set(running.workers())
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: len(set(running.workers()) - before) == 2)
+
+        assert {tuple(missing(running)) for _ in range(8)} == {("keys",)}
+        aside.rename(key)
+        until(lambda: missing(running) == [])
+        assert "child-failed" not in running.installation.log.read_text()
+
+
 def test_a_log_that_was_replaced_under_the_gateway_takes_nothing_more(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         log = running.installation.data_dir / "events.sqlite"
