@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from fhir_profiles.digests import text_version
 from fhir_profiles.errors import Misconfigured
-from transformers.deidentify.pseudonyms import text_version
 from transformers.snds.reference import Reference
 from transformers.snds.reference_kinds import KINDS, Kind
 from transformers.snds.reference_tables import Table, read_table, reference, written

@@ -6,7 +6,6 @@ Promise: nobody else's code is run.
 
 from __future__ import annotations
 
-import hashlib
 import marshal
 import os
 import re
@@ -21,6 +20,7 @@ from typing import Any
 from fhir_profiles.compiler.index import Index, from_plain
 from fhir_profiles.compiler.modules import Module, Modules
 from fhir_profiles.compiler.writer import Link
+from fhir_profiles.digests import definitions_digest
 from fhir_profiles.errors import Misconfigured
 from fhir_profiles.terminology import Expansion
 
@@ -95,7 +95,7 @@ class Cached:
 
 def private_folder(parent: Path, digest: str) -> Path:
     """Make the folder of a digest, mode 0700. Raises Misconfigured when somebody else could write into it."""
-    folder = parent / hashlib.sha256(digest.encode()).hexdigest()[:32]
+    folder = parent / definitions_digest([digest.encode()])[:32]
     try:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -129,7 +129,7 @@ def prune(mine: Path) -> None:
 
 
 def _short(target: str) -> str:
-    return hashlib.sha256(target.encode()).hexdigest()[:40]
+    return definitions_digest([target.encode()])[:40]
 
 
 def _read(path: Path) -> Any:  # noqa: ANN401 — whatever marshal holds

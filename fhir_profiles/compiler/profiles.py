@@ -5,7 +5,6 @@ Functions are compiled on first use and kept. Never reads the network. Promise: 
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Sequence
 from functools import cache, lru_cache
@@ -22,6 +21,7 @@ from fhir_profiles.compiler.french import french_profile
 from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
 from fhir_profiles.compiler.modules import Compiled, Modules
+from fhir_profiles.digests import definitions_digest
 from fhir_profiles.errors import Misconfigured
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
@@ -201,10 +201,13 @@ def load_profiles(
 @cache
 def compiler_digest() -> str:
     """Return a digest of what makes the code: another compiler never runs this one's functions."""
-    found = hashlib.sha256()
-    for name in ("", "compiler", "fhirpath", "definitions"):
-        folder = files("fhir_profiles") / name if name else files("fhir_profiles")
-        for one in sorted(folder.iterdir(), key=lambda item: item.name):
-            if one.name.endswith((".py", ".toml")):
-                found.update(one.read_bytes())
-    return found.hexdigest()
+    folders = [
+        files("fhir_profiles"),
+        *(files("fhir_profiles") / name for name in ("compiler", "fhirpath", "definitions")),
+    ]
+    return definitions_digest(
+        one.read_bytes()
+        for folder in folders
+        for one in sorted(folder.iterdir(), key=lambda item: item.name)
+        if one.name.endswith((".py", ".toml"))
+    )

@@ -6,11 +6,11 @@ The source holds no text of the expression but names that passed `quoted`: strin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fhir_profiles.digests import definitions_digest
 from fhir_profiles.fhirpath.errors import Untranslatable
 from fhir_profiles.fhirpath.functions import FUNCTIONS, LAZY_OPERATORS, OPERATORS, URL_PREFIXES, URLS, Function
 from fhir_profiles.fhirpath.moments import parse_moment
@@ -126,7 +126,7 @@ class _Translator:
         self.keeping = True
         source = self.write(node, Scope("t0"))
         self.keeping = False
-        name = self.constant(hashlib.blake2b(repr(node).encode(), digest_size=12).hexdigest())
+        name = self.constant(definitions_digest([repr(node).encode()])[:24])
         return f"fp.fixed(x, {name}, {'n' if uses_context(node) else 'None'}, lambda: {source})"
 
     def literal(self, node: Literal | Moment | Amount) -> str:

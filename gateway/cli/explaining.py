@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fhir_profiles.digests import text_version
 from gateway.access import KEYS, Access
 from gateway.cli import screen
 from gateway.cli.acts import record
@@ -15,7 +16,6 @@ from gateway.cli.dead_letters import opened_state
 from gateway.cli.queries import plain
 from streaming.lineage import Explained, explain
 from transformers.deidentify.keys import load_table_keys
-from transformers.deidentify.pseudonyms import text_version
 from transformers.snds.schema import packaged
 
 PRODUCT = "fhir-snds-gateway"

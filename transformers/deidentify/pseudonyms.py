@@ -255,8 +255,3 @@ def _base64url(digest: bytes) -> str:
 def _marked(value: str, *, demo: bool) -> str:
     """Mark the values of a dry run; the width stays, since columns have one."""
     return f"{DEMO}{value}"[: len(value)] if demo else value
-
-
-def text_version(text: str) -> str:
-    """Return 12 characters that tell one published text (a rule file) from another; never for what was posted."""
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

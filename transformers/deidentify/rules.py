@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+from fhir_profiles.digests import text_version
 from transformers.deidentify.codings import CodeBook
 from transformers.deidentify.elements import Elements, packaged_elements
 from transformers.deidentify.leaks import public_strings
 from transformers.deidentify.primitives import Action
 from transformers.deidentify.projection import compile_rules
-from transformers.deidentify.pseudonyms import text_version
 from transformers.deidentify.rule_checks import check
 from transformers.deidentify.rulebook import RuleBook, packaged_text, read_book
 
