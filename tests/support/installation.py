@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,17 +19,12 @@ from typing import Any
 import duckdb
 import httpx
 
+from tests.support.ports import free_port
+
+__all__ = ["COMMAND", "FINESS", "Installation", "free_port", "snds_gateway"]
 FINESS = "750712184"
 COMMAND = (sys.executable, "-m", "gateway.cli.main")
 READY_WITHIN_S = 60
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def snds_gateway(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
