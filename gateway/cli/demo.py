@@ -30,7 +30,7 @@ NAME = "CHU Fictif"
 SEED = 1
 PORT = 8080
 MARK = "this-is-a-demonstration"
-IDLE_WITHIN_S = 60.0
+IDLE_WITHIN_S = 180.0
 
 
 def demo(data_dir: Path, *, keep: bool, stays: int, port: int | None) -> int:

@@ -15,7 +15,7 @@ import httpx
 
 from fhir_profiles.errors import Unavailable
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 180.0
 POLL_S = 0.05
 ENDS_WITHIN_S = 20.0
 PID = "server.pid"

@@ -118,7 +118,7 @@ def nginx(folder: Path, *, port: int, upstream: int, certificate: tuple[Path, Pa
         assert process.poll() is None, (folder / "nginx.log").read_text()
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def post(port: int, authority: Path, certificate: tuple[Path, Path] | None, **headers: str) -> int:

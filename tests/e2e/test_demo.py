@@ -50,12 +50,12 @@ def test_with_keep_the_server_stays_up_and_the_next_demonstration_ends_it(tmp_pa
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         url = next(word for word in done.stdout.split() if word.startswith("http://127.0.0.1:"))
-        assert httpx.get(f"{url}/health/ready", timeout=5).status_code == 200
+        assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
         assert COMMAND[2] in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
         assert demo(folder).returncode == 0
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"{url}/health/ready", timeout=5)
+            httpx.get(f"{url}/health/ready", timeout=60)
     finally:
         if Path(f"/proc/{pid}/cmdline").exists() and COMMAND[2] in Path(f"/proc/{pid}/cmdline").read_text():
             os.kill(pid, signal.SIGTERM)

@@ -42,7 +42,7 @@ def test_the_readme_commands_lead_from_nothing_to_an_answer(tmp_path: Path) -> N
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=400,
         check=False,
     )
 

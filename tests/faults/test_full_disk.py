@@ -24,7 +24,7 @@ from tests.support.made_events import FINESS, condition, encounter, event, log_o
 
 pytestmark = pytest.mark.slow
 MEGABYTES = 48
-WITHIN_S = 60.0
+WITHIN_S = 180.0
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 FINESS = "750712184"
+PATIENCE_S = 60.0
 
 
 @pytest.fixture
@@ -60,13 +62,13 @@ def counts(published: int) -> Counts:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for what another thread or the broker does in its own time: it answers an act before it shows it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not condition():  # noqa: ASYNC110 - the condition is in another thread's hands
             await asyncio.sleep(0.02)
 
 
 def everything(connection: KafkaConnection) -> list[Event]:
-    log = KafkaLog(connection)
+    log = KafkaLog(connection, answer_s=PATIENCE_S)
     try:
         return [record.event for partition in log.partitions() for record in log.tail(partition, -1)]
     finally:
@@ -241,6 +243,7 @@ async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_and_every
 ) -> None:
     publisher = KafkaPublisher(KafkaConnection((harmed.bootstrap,)))
     await until(publisher.ready)
+    before = threading.active_count()
 
     harmed.pause()
     sent = asyncio.gather(*(publisher.publish([event(n)], counts(1)) for n in range(50)), return_exceptions=True)
@@ -252,7 +255,7 @@ async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_and_every
     await publisher.close()
 
     assert {type(answer) for answer in answers} == {Unavailable}
-    assert threading.active_count() < 20
+    assert threading.active_count() < before + 15  # one for each of the fifty would be many more
 
 
 async def test_a_producer_that_is_let_go_of_while_records_are_handed_to_it_ends_no_thread(
@@ -376,7 +379,8 @@ async def test_a_position_that_the_log_no_longer_holds_stops_the_reader(kafka: K
     client.close()
 
     def read_on() -> None:
-        for _ in range(50):
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
             log.read(partition, 0, 10)
 
     with pytest.raises(Misconfigured, match="offset-lost"):

@@ -21,7 +21,7 @@ pytestmark = [
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not condition():  # noqa: ASYNC110 - the condition is in another thread's hands
             await asyncio.sleep(0.02)
 

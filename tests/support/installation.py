@@ -24,13 +24,13 @@ from tests.support.ports import free_port
 __all__ = ["COMMAND", "FINESS", "Installation", "free_port", "snds_gateway"]
 FINESS = "750712184"
 COMMAND = (sys.executable, "-m", "gateway.cli.main")
-READY_WITHIN_S = 60
+READY_WITHIN_S = 180
 
 
 def snds_gateway(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one command of the product as a user does."""
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=180, env=_environment(), check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=300, env=_environment(), check=False
     )
     if check and done.returncode != 0:
         raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stdout}\n{done.stderr}")
@@ -78,7 +78,7 @@ class Installation:
         finally:
             server.send_signal(signal.SIGTERM)
             try:
-                server.wait(timeout=20)
+                server.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
@@ -86,7 +86,7 @@ class Installation:
     def client(self, name: str = FINESS) -> httpx.Client:
         return httpx.Client(
             base_url=self.url,
-            timeout=30,
+            timeout=60,
             headers={"Authorization": f"Bearer {self.key(name)}", "Content-Type": "application/fhir+json"},
         )
 
@@ -96,7 +96,7 @@ class Installation:
 
     def wait_idle(self) -> dict[str, Any]:
         """Return the accounts once nothing is left to apply and the lake shows it."""
-        done = snds_gateway("status", "--data-dir", str(self.data_dir), "--wait-idle", "60", "--format", "json")
+        done = snds_gateway("status", "--data-dir", str(self.data_dir), "--wait-idle", "180", "--format", "json")
         accounts: dict[str, Any] = json.loads(done.stdout)
         return accounts
 
@@ -118,7 +118,7 @@ class Installation:
             if server.poll() is not None:
                 raise AssertionError(f"serve ended with {server.returncode}: {self.log.read_text()[-4000:]}")
             try:
-                if httpx.get(f"{self.url}/health/ready", timeout=2).status_code == 200:
+                if httpx.get(f"{self.url}/health/ready", timeout=10).status_code == 200:
                     return
             except httpx.TransportError:
                 pass

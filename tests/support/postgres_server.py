@@ -23,7 +23,7 @@ from tests.support.installation import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql")
 UNPRIVILEGED = "nobody"
-READY_WITHIN_S = 30.0
+READY_WITHIN_S = 120.0
 
 
 def _lives(pid: int) -> bool:
@@ -95,7 +95,7 @@ class PostgresServer:
         deadline = time.monotonic() + READY_WITHIN_S
         while True:
             try:
-                psycopg.connect(self.connection.dsn, connect_timeout=2).close()
+                psycopg.connect(self.connection.dsn, connect_timeout=10).close()
             except psycopg.OperationalError:
                 if time.monotonic() > deadline or self._process.poll() is not None:
                     raise AssertionError(self._log.read_text(errors="replace")[-3000:]) from None
@@ -121,7 +121,7 @@ class PostgresServer:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
-                self._process.wait(timeout=20)
+                self._process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -133,7 +133,7 @@ class PostgresServer:
         subprocess.run(
             [str(self._programs / program), *arguments],
             stdout=subprocess.DEVNULL,
-            timeout=60,
+            timeout=180,
             check=True,
             cwd="/",
             **_as_unprivileged(),

@@ -54,7 +54,7 @@ def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
     if ours:
         client.delete_topics(ours)
     client.close()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while True:
         try:
             create_topics(connection)

@@ -23,7 +23,7 @@ from tests.support.installation import COMMAND, Installation
 from tests.support.posted import bundle, patient, put
 from transformers.deidentify.keys import read_key
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ class Serving:
 
     def is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.installation.url}/health/ready", timeout=5).status_code == 200
+            return httpx.get(f"{self.installation.url}/health/ready", timeout=30).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -63,7 +63,7 @@ class Serving:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=30)
+            return self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             return self.process.wait()

@@ -22,7 +22,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.support.installation import COMMAND, FINESS, _environment, free_port
 
 AXE = Path(__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-WAIT_S = 30
+WAIT_S = 90
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--lang=fr",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1",
@@ -58,7 +58,7 @@ def running_workbench(data_dir: Path) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(timeout=15)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -66,7 +66,7 @@ def running_workbench(data_dir: Path) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/workbench/login", timeout=2).status_code == 200
+        return httpx.get(f"{url}/workbench/login", timeout=10).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -387,7 +387,7 @@ def test_expect_100_continue_is_answered_before_the_body_and_refused_without_it(
     body = json.dumps(bundle("transaction", basic("expect"))).encode()
     headers = {"Content_Type": "application/fhir+json", "Expect": "100-continue", "Content_Length": str(len(body))}
     known = request("POST", "/fhir", Authorization=f"Bearer {served.key()}", **headers)
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         connection.sendall(known)
         assert connection.recv(4096).startswith(b"HTTP/1.1 100 Continue")
         connection.sendall(body)
@@ -401,7 +401,7 @@ def test_expect_100_continue_is_answered_before_the_body_and_refused_without_it(
 def test_a_connection_is_kept_for_the_next_request(served: Installation) -> None:
     body = json.dumps(bundle("transaction", basic("kept"))).encode()
     one = request("POST", "/fhir", body, Authorization=f"Bearer {served.key()}", Content_Type="application/fhir+json")
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as connection:
         for _ in range(3):
             connection.sendall(one)
             assert read_reply(connection).status == 200

@@ -53,12 +53,12 @@ def test_a_gateway_without_its_broker_lives_is_not_ready_and_answers_retry(
         def lives() -> bool:
             assert process.poll() is None, installation.log.read_text()[-3000:]
             try:
-                return httpx.get(f"{installation.url}/health/live", timeout=5).status_code == 200
+                return httpx.get(f"{installation.url}/health/live", timeout=30).status_code == 200
             except httpx.TransportError:
                 return False
 
         until(lives)
-        ready = httpx.get(f"{installation.url}/health/ready", timeout=5)
+        ready = httpx.get(f"{installation.url}/health/ready", timeout=30)
         sent = bundle("transaction", put(patient("away"), fullUrl="https://his.example/fhir/Patient/away"))
         answer = installation.post(sent)
 
@@ -66,7 +66,7 @@ def test_a_gateway_without_its_broker_lives_is_not_ready_and_answers_retry(
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
     assert '"child-ended"' not in installation.log.read_text()
 
 
@@ -77,4 +77,4 @@ def test_a_table_writer_without_its_database_waits_and_ends_well(installation: I
 
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0

@@ -53,5 +53,5 @@ def test_a_connection_that_waited_or_had_said_nothing_yet_is_still_answered_and_
 
             assert (reply.status, reply.headers["connection"]) == (200, "close")
             assert early.recv(1) == b""
-        thread.join(timeout=30)
+        thread.join(timeout=60)
         assert not thread.is_alive()

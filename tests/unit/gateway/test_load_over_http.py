@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,37 +46,47 @@ def head(installation: Installation, length: int) -> bytes:
 
 def test_a_quota_is_the_hospital_s_own_and_says_when_to_come_back(tmp_path: Path) -> None:
     with serving(tmp_path, "workers = 2\nquota_requests_per_s = 1\nquota_burst = 3\n") as installation:
-        answers = [installation.post(SENT) for _ in range(8)]
+        answers: list[httpx.Response] = []
+
+        def busy() -> list[httpx.Response]:
+            return [one for one in answers if one.status_code == 429]
+
+        def sent_at_once() -> bool:
+            """Eight at the same time: one after the other, a slow machine might not exceed one a second."""
+            with ThreadPoolExecutor(8) as senders:
+                answers.extend(senders.map(lambda _: installation.post(SENT), range(8)))
+            return len(busy()) >= 3
+
+        until(sent_at_once)
         other = [installation.post(SENT, name=OTHER).status_code for _ in range(3)]
         accounts = installation.wait_idle()
 
     statuses = [one.status_code for one in answers]
-    busy = [one for one in answers if one.status_code == 429]
-    assert statuses[:3] == [200] * 3
-    assert len(busy) >= 3
-    assert all(int(one.headers["Retry-After"]) >= 1 for one in busy)
-    assert {one.json()["issue"][0]["details"]["coding"][0]["code"] for one in busy} == {"quota"}
+    assert statuses.count(200) >= 3
+    assert statuses.count(200) + statuses.count(429) == len(answers)
+    assert all(int(one.headers["Retry-After"]) >= 1 for one in busy())
+    assert {one.json()["issue"][0]["details"]["coding"][0]["code"] for one in busy()} == {"quota"}
     assert other == [200] * 3
     assert accounts["received"] == statuses.count(200) + 3
 
 
 def test_a_body_that_comes_too_slowly_is_cut_and_the_gateway_goes_on(tmp_path: Path) -> None:
-    with serving(tmp_path, "body_timeout_s = 0.3\n") as installation:
-        with socket.create_connection(("127.0.0.1", installation.port), timeout=20) as slow:
+    with serving(tmp_path, "body_timeout_s = 1\n") as installation:
+        with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as slow:
             slow.sendall(head(installation, 100) + b"{")
             reply = read_reply(slow)
 
         assert reply.status == 408
         assert reply.codes == ["body-too-slow"]
         assert reply.headers["connection"] == "close"
-        assert installation.post(SENT).status_code == 200
+        until(lambda: installation.post(SENT).status_code == 200)
 
 
 def test_a_caller_that_leaves_is_audited_and_leaves_its_place_free(tmp_path: Path) -> None:
     with serving(tmp_path, "workers = 1\nmax_requests = 1\n") as installation:
         digest = audit_digest(read_key(installation.data_dir / "keys" / "ledger.key"))
         for _ in range(3):
-            with socket.create_connection(("127.0.0.1", installation.port), timeout=20) as gone:
+            with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as gone:
                 gone.sendall(head(installation, 100_000) + b'{"resourceType"')
 
         def seen() -> list[int]:
@@ -88,9 +99,9 @@ def test_a_caller_that_leaves_is_audited_and_leaves_its_place_free(tmp_path: Pat
 
 
 def test_one_request_at_a_time_means_one(tmp_path: Path) -> None:
-    with serving(tmp_path, "workers = 1\nmax_requests = 1\n") as installation:
+    with serving(tmp_path, "workers = 1\nmax_requests = 1\nbody_timeout_s = 300\n") as installation:
         body = json.dumps(SENT).encode()
-        with socket.create_connection(("127.0.0.1", installation.port), timeout=20) as first:
+        with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as first:
             first.sendall(head(installation, len(body)))
             until(lambda: installation.post(SENT).status_code == 429)  # its own share is one place
             other = installation.post(SENT, name=OTHER)

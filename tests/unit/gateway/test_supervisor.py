@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -26,8 +27,24 @@ def forever():
         time.sleep(0.02)
     return 0
 
-def later():
-    time.sleep(1)
+ROUNDS = Path({rounds!r})
+
+ROUNDS.touch()
+
+def crash():
+    with ROUNDS.open("a") as file:
+        file.write("x")
+    return 3
+
+def killed():
+    crash()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def after(rounds):
+    # ends everything once the other child was started so often, and half a second later: for one start too many
+    while len(ROUNDS.read_text()) < rounds:
+        time.sleep(0.02)
+    time.sleep(0.5)
     return tell_parent()
 
 def deaf():
@@ -44,15 +61,16 @@ print(code, [len(one.starts) for one in children], [one.pid for one in children]
 """
 
 
+def supervised(children: str) -> subprocess.CompletedProcess[str]:
+    """Run a supervisor of these children in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = SCRIPT.format(children=children, rounds=f"{folder}/rounds")
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=180, check=False)
+
+
 def run(children: str) -> str:
-    """Run a supervisor of these children in a process of its own; return what it says at its end."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(children=children)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Return what such a supervisor says at its end."""
+    done = supervised(children)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -65,22 +83,25 @@ def test_a_child_that_always_crashes_ends_everything_after_some_restarts() -> No
 
 def test_a_child_that_lived_a_while_before_each_end_is_always_started_again() -> None:
     said = run(
-        '(setattr(server, "STEADY_S", 0.0), [server.Child("a", server.forked(lambda: 3)),'
-        ' server.Child("b", server.forked(later))])[1]'
+        '(setattr(server, "STEADY_S", 0.0), [server.Child("a", server.forked(crash)),'
+        ' server.Child("b", server.forked(lambda: after(7)))])[1]'
     )
 
     assert int(said.split()[1].strip("[,")) > 6
 
 
 def test_a_table_writer_that_is_killed_again_and_again_is_always_started_again() -> None:
-    killed = "server.forked(lambda: os.kill(os.getpid(), signal.SIGKILL))"
-    said = run(f'[server.Child("a", {killed}, vital=False), server.Child("b", server.forked(later))]')
+    said = run(
+        '[server.Child("a", server.forked(killed), vital=False), server.Child("b", server.forked(lambda: after(7)))]'
+    )
 
     assert int(said.split()[1].strip("[,")) > 6
 
 
 def test_a_child_that_is_not_vital_does_not() -> None:
-    said = run('[server.Child("a", server.forked(lambda: 3), vital=False), server.Child("b", server.forked(later))]')
+    said = run(
+        '[server.Child("a", server.forked(crash), vital=False), server.Child("b", server.forked(lambda: after(6)))]'
+    )
 
     assert said == "0 [6, 1] [0, 0]"
 
@@ -107,13 +128,9 @@ def test_a_child_that_does_not_listen_is_killed_and_the_code_says_so() -> None:
 
 
 def test_an_exception_of_a_child_shows_its_place_and_never_its_text() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(
-            children='[server.Child("a", server.forked(lambda: int("zqsecret"))),'
-            ' server.Child("b", server.forked(forever))]'
-        )],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = supervised(
+        '[server.Child("a", server.forked(lambda: int("zqsecret"))), server.Child("b", server.forked(forever))]'
+    )
 
     assert '"kind":"ValueError"' in done.stderr
     assert "zqsecret" not in done.stderr

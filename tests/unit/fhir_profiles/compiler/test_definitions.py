@@ -13,7 +13,7 @@ import pytest
 from fhir_profiles.compiler import load_profiles
 from fhir_profiles.compiler.defects import known_defects
 from fhir_profiles.errors import Misconfigured
-from fhir_profiles.package import from_paths
+from fhir_profiles.package_files import from_paths
 from fhir_profiles.validator import Validator, load_validator
 from tests.support.made_profiles import MADE, Json, element, extension, profile, slicing, written
 from tests.support.posted import observation, patient
@@ -151,8 +151,8 @@ def test_a_cache_folder_that_others_may_write_is_refused_and_a_broken_file_is_ma
     ("definition", "said"),
     [
         (profile("a", "Patient", base=MADE + "a"), "its own base"),
-        (profile("a", "Patient", base=MADE + "none"), "is not loaded"),
-        (profile("a", "Patient") | {"differential": {}}, "not a readable StructureDefinition"),
+        (profile("a", "Patient", base=MADE + "none"), "none is not loaded"),
+        (profile("a", "Patient") | {"differential": {}}, "differential.element: missing"),
         (profile("a", "Patient") | {"type": "Zork"}, "its type Zork is not that of its base, Patient"),
         (
             profile("a", "Patient", element("Patient.name", type=[{"code": "Zork"}])),
