@@ -6,6 +6,7 @@ Works on the JSON of ElementDefinitions. Promise: a missing base or a cycle is o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -24,24 +25,43 @@ def with_snapshot(raw: Json, find: Find, *, above: tuple[str, ...] = ()) -> Json
         return raw
     url = str(raw["url"])
     if url in above:
-        raise ValueError(f"{url} is its own base")
+        raise ValueError(f"{url} is its own base, or the type of an element that it unfolds")
+    if "baseDefinition" not in raw or "differential" not in raw:
+        missing = "differential" if "baseDefinition" in raw else "baseDefinition"
+        raise ValueError(f"neither a snapshot nor a {missing}")
     base = find(str(raw["baseDefinition"]))
     if base is None:
-        raise ValueError(f"{url}: base {raw['baseDefinition']} is not loaded")
+        raise ValueError(f"its base {raw['baseDefinition']} is not loaded")
     complete = with_snapshot(base, find, above=(*above, url))
     elements = [dict(one) for one in complete["snapshot"]["element"]]
     root = str(raw["type"]).rpartition("/")[2]
     above_it = str(complete["type"]).rpartition("/")[2]
     if root != above_it:
-        raise ValueError(f"{url}: its type {root} is not that of its base, {above_it}")
+        raise ValueError(f"its type {root} is not that of its base, {above_it}")
     ignored = list(complete["snapshot"].get("ignored", ()))
+    known = _Definitions(find, (*above, url))
     for change in _in_order(raw["differential"]["element"]):
         _check_types(change, find)
         try:
-            _apply(elements, change, find=find, root=root)
+            _apply(elements, change, known=known, root=root)
         except _NoSuchElement as missing:
             ignored.append(str(missing))
     return {**raw, "snapshot": {"element": elements, "ignored": ignored}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Definitions:
+    """Where definitions are found, and which of them are being completed."""
+
+    find: Find
+    above: tuple[str, ...]
+
+    def lines(self, kind: Json) -> list[Json]:
+        """Return the lines of a type, or of the profile of it."""
+        core = CORE + str(kind["code"])
+        base = self.find((kind.get("profile") or [core])[0]) or self.find(core)
+        complete = with_snapshot(base, self.find, above=self.above) if base is not None else None
+        return list(complete["snapshot"]["element"]) if complete is not None else []
 
 
 class _NoSuchElement(ValueError):  # noqa: N818 — says what is wrong
@@ -75,11 +95,11 @@ def _in_order(changes: list[Json]) -> list[Json]:
     return found
 
 
-def _apply(elements: list[dict[str, Any]], change: Json, *, find: Find, root: str) -> None:
+def _apply(elements: list[dict[str, Any]], change: Json, *, known: _Definitions, root: str) -> None:
     identity = str(change.get("id") or change["path"])
     position = _position(elements, identity)
     if position is None:
-        position = _make(elements, identity, find=find, root=root)
+        position = _make(elements, identity, known=known, root=root)
     elements[position] = _merged(elements[position], change)
 
 
@@ -90,7 +110,7 @@ def _position(elements: list[dict[str, Any]], identity: str) -> int | None:
     return None
 
 
-def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: str) -> int:
+def _make(elements: list[dict[str, Any]], identity: str, *, known: _Definitions, root: str) -> int:
     """Make the line that a differential names and the base has not: a slice, or the children of a type."""
     parent, _, last = identity.rpartition(".")
     if not parent and ":" not in last:
@@ -99,7 +119,7 @@ def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: st
         unsliced = f"{parent}.{last.partition(':')[0]}" if parent else last.partition(":")[0]
         start = _position(elements, unsliced)
         if start is None:
-            start = _make(elements, unsliced, find=find, root=root)
+            start = _make(elements, unsliced, known=known, root=root)
         end = _end(elements, unsliced)
         copied = {key: value for key, value in elements[start].items() if key not in ("slicing", "id", "path")}
         copied |= {"id": identity, "sliceName": last.partition(":")[2], "min": 0}
@@ -107,10 +127,10 @@ def _make(elements: list[dict[str, Any]], identity: str, *, find: Find, root: st
         return end
     above = _position(elements, parent)
     if above is None:
-        above = _make(elements, parent, find=find, root=root)
+        above = _make(elements, parent, known=known, root=root)
     found = _choice(elements, parent, last)
     if found is None and _end(elements, parent, children_only=True) == above + 1:
-        _unfold(elements, above, last, find=find)
+        _unfold(elements, above, last, known=known)
         found = _position(elements, identity)
         found = _choice(elements, parent, last) if found is None else found
     if found is None:
@@ -139,11 +159,11 @@ def _choice(elements: list[dict[str, Any]], parent: str, last: str) -> int | Non
     return None
 
 
-def _unfold(elements: list[dict[str, Any]], position: int, wanted: str, *, find: Find) -> None:
+def _unfold(elements: list[dict[str, Any]], position: int, wanted: str, *, known: _Definitions) -> None:
     """Copy the children of an element's type (or of its content reference, or of its unsliced element) beneath it."""
     owner = elements[position]
     identity = str(owner.get("id", owner.get("path")))
-    source, prefix = _children_source(elements, owner, identity, wanted, find)
+    source, prefix = _children_source(elements, owner, identity, wanted, known)
     end = _end(elements, identity)
     copies = []
     for one in source:
@@ -157,7 +177,7 @@ def _unfold(elements: list[dict[str, Any]], position: int, wanted: str, *, find:
 
 
 def _children_source(
-    elements: list[dict[str, Any]], owner: Json, identity: str, wanted: str, find: Find
+    elements: list[dict[str, Any]], owner: Json, identity: str, wanted: str, known: _Definitions
 ) -> tuple[list[Json], str]:
     head, _, last = identity.rpartition(".")
     unsliced = f"{head}.{last.partition(':')[0]}" if head else last.partition(":")[0]
@@ -172,17 +192,10 @@ def _children_source(
     types: list[Json] = owner.get("type") or []
     if len(types) != 1:
         raise _NoSuchElement(f"{identity}.{wanted}: a child of an element of {len(types)} types")
-    listed = _of_type(types[0], find)
+    listed = known.lines(types[0])
     if not listed:
         raise ValueError(f"{identity}: its type {types[0]['code']} is not loaded")
     return listed, str(listed[0].get("id", listed[0].get("path")))
-
-
-def _of_type(kind: Json, find: Find) -> list[Json]:
-    """Return the lines of a type, or of the profile of it."""
-    core = CORE + str(kind["code"])
-    base = find((kind.get("profile") or [core])[0]) or find(core)
-    return list(with_snapshot(base, find)["snapshot"]["element"]) if base is not None else []
 
 
 def _end(elements: list[dict[str, Any]], identity: str, *, children_only: bool = False) -> int:

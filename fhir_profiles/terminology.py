@@ -139,10 +139,19 @@ class _Found:
 
 
 class _Expander:
+    """Expands each value set once, whatever includes it; one that includes itself is unknown there."""
+
     def __init__(self, find: Find) -> None:
         self.find = find
+        self.known: dict[str, _Found] = {}
 
     def value_set(self, url: str, *, depth: int) -> _Found:
+        if url not in self.known:
+            self.known[url] = _Found(unknown=True)
+            self.known[url] = self._value_set(url, depth=depth)
+        return self.known[url]
+
+    def _value_set(self, url: str, *, depth: int) -> _Found:
         definition = self.find("ValueSet", url)
         if definition is None or depth > DEEPEST:
             return _Found(unknown=True)

@@ -84,6 +84,16 @@ class Validator:
             return _of_bytes(self, parsed, french_profiles, profiles, strictness)
         return _Run(self, parsed, french_profiles, tuple(profiles)).verdict(strictness)
 
+    def profiles_of(
+        self, parsed: ParsedBundle, *, french_profiles: FrenchProfiles = "enforce", profiles: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return the keys of the profiles that a verdict on this would use, with those they derive from."""
+        run = _Run(self, parsed, french_profiles, tuple(profiles))
+        resources = [(one.type, one.resource) for one in parsed.entries if one.resource is not None and one.type]
+        if parsed.kind != "single":
+            resources.append(("Bundle", parsed.root))
+        return tuple(dict.fromkeys(key for one in resources for key in run.planner.plan(*one).covered))
+
     def validate_resource(
         self,
         resource: dict[str, Any],

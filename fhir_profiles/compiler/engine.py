@@ -103,10 +103,14 @@ class Engine:
     def not_checked(self) -> Iterator[tuple[str, str, str]]:
         """Yield every rule that cannot be checked: type or profile, element or rule, reason."""
         for kind, target in self._targets():
-            for rule, reason in self._modules.module(kind, target).not_checked:
+            for rule, reason in self.unchecked(kind, target):
                 yield target, rule, reason
-        for key, expression in self._index.unread_contexts():
-            yield key, f"context {expression}", "a context by FHIRPath that is more than a path"
+
+    def unchecked(self, kind: str, target: str) -> Iterator[tuple[str, str]]:
+        """Yield the rules of one type or profile that cannot be checked: element or rule, reason."""
+        yield from self._modules.module(kind, target).not_checked
+        for expression in self._index.unread_contexts(target):
+            yield f"context {expression}", "a context by FHIRPath that is more than a path"
 
     def _targets(self) -> Iterator[tuple[str, str]]:
         for kind, targets in (("type", self._index.type_names), ("profile", self._index.profiles)):

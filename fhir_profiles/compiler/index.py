@@ -6,7 +6,7 @@ Plain facts that a cache can keep, so that a warm start reads no definition at a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,11 +53,12 @@ class Index:
     uris: frozenset[str]
     demanded: Mapping[str, tuple[str, ...]]
 
-    def unread_contexts(self) -> Iterator[tuple[str, str]]:
-        """Yield extension and expression of each context that is not checked."""
-        meant = (one for listed in self.meant.values() for one in listed.values())
-        found = {(one.key, expression) for one in (*self.extensions.values(), *meant) for expression in one.unread}
-        yield from sorted(found)
+    def unread_contexts(self, key: str) -> tuple[str, ...]:
+        """Return the expressions of the contexts of an extension that are not checked."""
+        url = key.partition("|")[0]
+        meant = (listed[url] for listed in self.meant.values() if url in listed)
+        known = [self.extensions[url]] if url in self.extensions else []
+        return tuple(sorted({expression for one in (*known, *meant) if one.key == key for expression in one.unread}))
 
     def extension(self, url: str, scope: str) -> ExtensionFacts | None:
         """Return an extension as a package (or "": nobody in particular) means it."""

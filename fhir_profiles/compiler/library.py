@@ -16,6 +16,8 @@ from fhir_profiles.snapshot import with_snapshot
 
 Json = Mapping[str, Any]
 BASE = "r4"
+# What a definition of any content may raise while it is read: its shape was looked at, not its sense.
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Library:
         self._order = tuple(one.id for one in packages)
         self._requires = {one.id: one.requires for one in packages}
         self._raw = {one.id: _by_canonical(one) for one in packages}
+        self._places = {(one.id, key): place for one in packages for key, place in one.places.items()}
         self._structures: dict[str, Structure] = {}
         self._searches: dict[str, tuple[str, ...]] = {}
 
@@ -111,9 +114,14 @@ class Library:
 
             try:
                 self._structures[found.key] = structure(with_snapshot(found.raw, find))
-            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                raise Misconfigured("definitions-invalid", f"{found.key}: {_reason(error)}") from None
+            except UNREADABLE as error:
+                raise self.unreadable(found, error) from None
         return self._structures[found.key]
+
+    def unreadable(self, found: Definition, error: Exception) -> Misconfigured:
+        """Return the error that names the file, the definition and what is wrong with it."""
+        place = self._places.get((found.package, f"{found.url}|{found.raw.get('version', '')}"), found.package)
+        return Misconfigured("definitions-invalid", f"{place}: {found.key}: {_reason(error)}")
 
     def type(self, name: str) -> Structure:
         """Return the R4 definition of a type. Raises Misconfigured when there is none."""

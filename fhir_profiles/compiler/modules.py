@@ -11,7 +11,7 @@ from types import CodeType
 from typing import Any, Protocol
 
 from fhir_profiles.compiler.base_code import write_type
-from fhir_profiles.compiler.library import Library
+from fhir_profiles.compiler.library import UNREADABLE, Library
 from fhir_profiles.compiler.profile_code import write_profile
 from fhir_profiles.compiler.writer import Link, Writer
 from fhir_profiles.errors import Misconfigured
@@ -54,9 +54,11 @@ class Compiled:
         writer = Writer()
         try:
             entry = self._write(writer, kind, target)
-        except (ValueError, KeyError, IndexError) as error:
-            reason = str(error) if type(error) is ValueError else "not a readable StructureDefinition"
-            raise Misconfigured("definitions-invalid", f"{target}: {reason}") from None
+        except UNREADABLE as error:
+            definition = self._library.definition(target)
+            if definition is None:
+                raise Misconfigured("definitions-incomplete", f"no definition of {target}") from None
+            raise self._library.unreadable(definition, error) from None
         writer(f"main = {entry}")
         code = compile(writer.source(), f"<{kind} {target}>", "exec", dont_inherit=True, optimize=2)
         return Module(code, writer.constants, writer.links, tuple(writer.not_checked), frozenset(writer.rebound))

@@ -22,10 +22,10 @@ from fhir_profiles.compiler.index import Index, index_of
 from fhir_profiles.compiler.library import Library
 from fhir_profiles.compiler.modules import Compiled, Modules
 from fhir_profiles.digests import definitions_digest
-from fhir_profiles.errors import Misconfigured
 from fhir_profiles.issues import Issue
 from fhir_profiles.model import CORE
-from fhir_profiles.package import closure, from_paths, manifest, packaged
+from fhir_profiles.package import Package, closure, manifest, packaged
+from fhir_profiles.package_files import from_paths
 from fhir_profiles.positions import element_path
 
 OUTSIDE = "code-outside-extensible"
@@ -40,10 +40,21 @@ class Profiles:
 
     digest: str
     packages: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
 
-    def __init__(self, index: Index, modules: Modules, *, digest: str, packages: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        index: Index,
+        modules: Modules,
+        *,
+        digest: str,
+        packages: tuple[str, ...],
+        added: Sequence[Package] = (),
+    ) -> None:
         self.digest = digest
         self.packages = packages
+        self.missing = tuple((one.id, name) for one in added for name in one.missing)
+        self._added = frozenset(one.id for one in added)
         self._index = index
         self._engine = Engine(index, modules)
         self._surroundings = lru_cache(maxsize=1024)(self._around)
@@ -138,14 +149,23 @@ class Profiles:
         """Return every rule of the loaded definitions that is not checked: type or profile, rule, reason."""
         return tuple(self._engine.not_checked())
 
-    def check_definitions(self, packages: Sequence[str]) -> None:
-        """Compile the profiles of some packages: what is wrong with one is told now. Raises Misconfigured."""
-        for key, package in self._index.scopes.items():
-            if package in packages and key in self._index.profiles:
-                try:
-                    self._engine.profile_check(key)
-                except Misconfigured as error:
-                    raise Misconfigured(error.code, f"{package}: {error.detail}") from None
+    def added(self) -> tuple[str, ...]:
+        """Return the keys of the profiles that stand in no package of the product."""
+        return tuple(key for key in self._index.profiles if self._index.scopes[key] in self._added)
+
+    def package_of(self, key: str) -> str:
+        """Return the id of the package that a definition stands in."""
+        return self._index.scopes[key]
+
+    def unchecked(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Return the rules of one profile that are not checked: element or rule, reason."""
+        return tuple(self._engine.unchecked("profile", key))
+
+    def check_definitions(self) -> None:
+        """Compile the added profiles: what is wrong with one is told now. Raises Misconfigured."""
+        for key in self._index.scopes:  # in the order of the packages
+            if key in self._index.profiles and self._index.scopes[key] in self._added:
+                self._engine.profile_check(key)
 
     def prepare(self) -> None:
         """Compile or read everything now: for a process that others are forked from."""
@@ -187,14 +207,15 @@ def load_profiles(
         return Library([packaged(one) for one in ids] + list(added))
 
     if cache_dir is None:
-        profiles = Profiles(index_of(library()), Compiled(library()), digest=digest, packages=labels)
-        profiles.check_definitions([one.id for one in added])
+        profiles = Profiles(index_of(library()), Compiled(library()), digest=digest, packages=labels, added=added)
+        profiles.check_definitions()
         return profiles
     folder = private_folder(cache_dir, f"{digest} {compiler_digest()} {sys.version}")
     prune(folder)
     cached = Cached(folder, lambda: Compiled(library()))
-    profiles = Profiles(cached.index(lambda: index_of(library())), cached, digest=digest, packages=labels)
-    profiles.check_definitions([one.id for one in added])
+    index = cached.index(lambda: index_of(library()))
+    profiles = Profiles(index, cached, digest=digest, packages=labels, added=added)
+    profiles.check_definitions()
     return profiles
 
 

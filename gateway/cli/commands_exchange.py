@@ -61,10 +61,14 @@ Inputs = Annotated[
 
 
 def _there(paths: list[Path]) -> list[Path]:
-    """Refuse a path that does not exist; typer's own `exists` knows no `-`, whatever `allow_dash` says."""
+    """Refuse a path that does not exist (typer's own `exists` knows no `-`) and a folder with nothing to judge."""
+    from gateway.cli.inputs import files
+
     for one in paths:
         if str(one) != "-" and not one.exists():
             raise typer.BadParameter(f"path '{one}' does not exist.")
+        if not files([one]):
+            raise typer.BadParameter(f"folder '{one}' holds no .json, .ndjson or .jsonl file.")
     return paths
 
 

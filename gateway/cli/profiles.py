@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fhir_profiles.compiler.library import Definition, Library
-from fhir_profiles.compiler.profiles import DEFAULT_PACKAGES
+from fhir_profiles.compiler.profiles import DEFAULT_PACKAGES, load_profiles
 from fhir_profiles.constraint_words import constraint_words
 from fhir_profiles.errors import Misconfigured, PipelineError
 from fhir_profiles.issues import Language
 from fhir_profiles.model import MANY, Constraint, Discriminator, Element, Structure
-from fhir_profiles.package import closure, from_paths, manifest, packaged
+from fhir_profiles.package import closure, manifest, packaged
+from fhir_profiles.package_files import from_paths
 from gateway.cli import screen
 from gateway.definitions import FOLDER, added_definitions
 from gateway.files import alone
@@ -78,15 +79,11 @@ def show_profile(data_dir: Path, profile: str, *, language: Language, as_json: b
 
 
 def add_package(data_dir: Path, package: Path) -> int:
-    """Check a package by reading every definition of it, then keep it. Raises Misconfigured, and keeps nothing."""
-    [read] = from_paths([package])
-    library = Library([*(packaged(one) for one in closure(DEFAULT_PACKAGES)), read])
-    profiles = [one for one in library.definitions() if one.package == read.id]
-    for one in profiles:
-        try:
-            library.read(one)
-        except Misconfigured as error:
-            raise Misconfigured(error.code, f"{package.name}: {error.detail}") from None
+    """Check a package by compiling every profile of it, then keep it. Raises Misconfigured, and keeps nothing."""
+    together = (*added_definitions(data_dir), package)
+    read = from_paths(together)[-1]
+    loaded = load_profiles(together)
+    profiles = [key for key in loaded.added() if loaded.package_of(key) == read.id]
     with alone(data_dir):
         target = data_dir / FOLDER / package.name
         if target.exists():
@@ -101,6 +98,11 @@ def add_package(data_dir: Path, package: Path) -> int:
     screen.console().print(
         f"[green]✓[/green] {screen.escaped(package.name)}: {len(read.resources)} definitions, {len(profiles)} profiles"
     )
+    for name in read.missing:
+        screen.complain(f"{package.name} depends on {name}, which is not loaded: add it too")
+    for key in profiles:
+        for rule, reason in loaded.unchecked(key):
+            screen.console().print(f"  not checked: {screen.escaped(f'{key} {rule}: {reason}')}", style="dim")
     return 0
 
 

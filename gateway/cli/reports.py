@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
-from fhir_profiles.issues import Issue, catalogue, operation_outcome, repair, text
+from fhir_profiles.issues import ISSUE_PAGES, Issue, catalogue, operation_outcome, repair, text
 from gateway.cli import screen
 from gateway.cli.excerpts import Excerpts
 from gateway.cli.validation import Report
@@ -79,24 +80,29 @@ def _print_issue(out: Any, one: Issue, language: Language, excerpts: Excerpts) -
 
 
 def junit(reports: list[Report], language: Language) -> str:
-    """Return JUnit XML: one test case a file, one failure an error."""
-    failures = sum(one.blocks for report in reports for one in report.issues)
+    """Return JUnit XML: a test case a file, one failure with all its errors (a case fails once, as counts say)."""
+    counts = f'tests="{len(reports)}" failures="{sum(one.fails for one in reports)}" errors="0" time="0"'
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="snds-gateway validate" tests="{len(reports)}" failures="{failures}">',
-        f'<testsuite name="FHIR" tests="{len(reports)}" failures="{failures}">',
+        f'<testsuites name="snds-gateway validate" {counts}>',
+        f'<testsuite name="FHIR" {counts} skipped="0">',
     ]
     for report in reports:
-        lines.append(f'<testcase classname="fhir" name={quoteattr(report.file)}>')
-        for one in report.issues:
-            if one.blocks:
-                sentence = text(one, language, quoting=True)
-                place = f"{report.file}:{one.line}:{one.column} {one.expression}"
-                lines.append(
-                    f"<failure type={quoteattr(one.code)} message={quoteattr(sentence)}>{escape(place)}</failure>"
-                )
+        lines.append(f'<testcase classname="fhir" name={quoteattr(report.file)} time="0">')
+        errors = [one for one in report.issues if one.blocks]
+        if errors:
+            more = f" (+{len(errors) - 1})" if len(errors) > 1 else ""
+            sentence = text(errors[0], language, quoting=True) + more
+            told = "\n".join(_junit_line(report.file, one, language) for one in errors)
+            lines.append(
+                f"<failure type={quoteattr(errors[0].code)} message={quoteattr(sentence)}>{escape(told)}</failure>"
+            )
         lines.append("</testcase>")
     return "\n".join([*lines, "</testsuite>", "</testsuites>", ""])
+
+
+def _junit_line(file: str, one: Issue, language: Language) -> str:
+    return f"{file}:{one.line}:{one.column} {one.expression}: {text(one, language, quoting=True)} [{one.code}]"
 
 
 def sarif(reports: list[Report], language: Language) -> dict[str, Any]:
@@ -112,7 +118,11 @@ def sarif(reports: list[Report], language: Language) -> dict[str, Any]:
                         "name": "snds-gateway",
                         "version": version("fhir-snds-gateway"),
                         "rules": [
-                            {"id": code, "shortDescription": {"text": catalogue()[code].text[language]}}
+                            {
+                                "id": code,
+                                "shortDescription": {"text": catalogue()[code].text[language]},
+                                "helpUri": f"{ISSUE_PAGES}#{code}",
+                            }
                             for code in codes
                         ],
                     }
@@ -125,7 +135,7 @@ def sarif(reports: list[Report], language: Language) -> dict[str, Any]:
 
 
 def _result(file: str, one: Issue, language: Language) -> dict[str, Any]:
-    place: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": file.replace("\\", "/")}}}
+    place: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(file)}}}
     if one.line is not None:
         place["physicalLocation"]["region"] = {"startLine": one.line, "startColumn": one.column}
     if one.expression:
@@ -136,3 +146,9 @@ def _result(file: str, one: Issue, language: Language) -> dict[str, Any]:
         "message": {"text": text(one, language, quoting=True)},
         "locations": [place],
     }
+
+
+def _uri(file: str) -> str:
+    """Return a file's name as a URI: relative as it was given, or absolute."""
+    path = Path(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
