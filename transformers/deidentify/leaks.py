@@ -157,8 +157,8 @@ def needles(resources: Iterable[Json]) -> Needles:
         if kind in PERSONS:
             for text in _written(resource):
                 words.update(name_words(text))
-            for text in strings(resource.get("telecom")):
-                numbers.update(_number(text))
+            for one in listed(resource.get("telecom")):
+                numbers.update(_number(one.get("value")))  # not its period: dates are never compared
             numbers |= _dates(resource.get("birthDate"))
         if kind in NUMBERED:
             for value in (resource.get("id"), resource.get("subscriberId")):

@@ -97,6 +97,17 @@ def test_a_newborn_enters_on_its_birth_date_and_is_not_blocked() -> None:
     assert b"2024-03-01" in result.bundles[0].body
 
 
+def test_a_telephone_noted_on_the_day_of_entry_blocks_nothing() -> None:
+    """Dates are never compared: a number that holds from the day of entry on is how every admission looks."""
+    phone = {"system": "phone", "value": "06 12 34 56 78", "period": {"start": "2024-03-01"}}
+    known = patient(telecom=[phone], meta={"lastUpdated": "2024-03-01T08:15:42+01:00"})
+
+    result = scrubbed(collection(known, encounter(period={"start": "2024-03-01", "end": "2024-03-03"})))
+
+    assert not result.refused
+    assert not scanner(known).is_clean([body("0612345678")])
+
+
 def test_synthetic_stays_and_their_facts_are_clean() -> None:
     contract = Contract(finess=FINESS, test=True)
 
