@@ -25,6 +25,7 @@ from streaming.event import MAX_EVENT_BYTES, Event, event_of
 from transformers.contract import Contract
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.scrub import scrub
+from transformers.deidentify.values import Former
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ class Decision:
     """What becomes of one request.
 
     `refusal` is why the whole of it is refused, else None; then `entry_issues` says of each entry what was found, and
-    `refused` which ones (of a batch) go no further. `carried` are the entries that each event carries; `dropped`
-    counts what the rules left out, by rule.
+    `refused` which ones (of a batch) go no further. `carried` are the entries that each event carries, `former` what
+    its person was called under replaced keys; `dropped` counts what the rules left out, by rule.
     """
 
     counts: Counts
@@ -50,6 +51,7 @@ class Decision:
     entries: int = 0
     events: tuple[Event, ...] = ()
     carried: tuple[tuple[int, ...], ...] = ()
+    former: tuple[tuple[Former, ...], ...] = ()
     receipt: str = ""
     refusal: Refused | None = None
     bundle_issues: tuple[Issue, ...] = ()
@@ -99,6 +101,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
     refused = _refused_by(verdict, total)
     events: tuple[Event, ...] = ()
     carried: tuple[tuple[int, ...], ...] = ()
+    former: tuple[tuple[Former, ...], ...] = ()
     dropped: Mapping[str, int] = {}
     if verdict.valid is not None and verdict.valid.accepted:
         scrubbed = scrub(
@@ -111,6 +114,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
             raise Invalid(*verdict.bundle_issues, *(one for index in sorted(found) for one in found[index]))
         dropped = scrubbed.dropped
         carried = tuple(bundle.indices for bundle in scrubbed.bundles)
+        former = tuple(bundle.former for bundle in scrubbed.bundles)
         events = tuple(
             event_of(
                 bundle,
@@ -128,6 +132,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
         total,
         events=events,
         carried=carried,
+        former=former,
         receipt=receipt,
         bundle_issues=verdict.bundle_issues,
         entry_issues=found,

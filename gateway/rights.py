@@ -24,7 +24,8 @@ from fhir_profiles.positions import with_positions
 from gateway.decision import Sender
 from gateway.house import Yardstick
 from streaming.erasure import Effect
-from streaming.opposition import PLATFORM, Act, Key, Kind, keys_of_act
+from streaming.naming import Key, keys_of_act
+from streaming.opposition import PLATFORM, Act, Kind
 from streaming.register import Register
 from streaming.staging import resources_of
 from transformers.deidentify.pseudonyms import Key as Secret

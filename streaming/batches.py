@@ -16,7 +16,8 @@ from streaming import dead_letter
 from streaming.database import Database
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.event import Record
-from streaming.opposition import NO_ACTS, keys_of, local_keys, named_by
+from streaming.naming import keys_of
+from streaming.opposition import NO_ACTS
 from streaming.register import Register
 from streaming.resources import stage
 from streaming.staging import Delivery, read_event, resources_of
@@ -28,6 +29,11 @@ Contracts = Callable[[str], Contract | None]
 
 log = logging.getLogger(__name__)
 
+SUPPRESSED = "suppressed_events"
+"""The counter of events that were read and not applied: their person objected."""
+
+# the act is carried out again, so that such events do not stay in the log
+AGAIN = "UPDATE act_done SET keys = -2 WHERE id = ? AND keys >= 0"
 SEEN = "SELECT event_id FROM seen WHERE event_id IN (SELECT value FROM json_each(?))"
 
 WAITING = "SELECT alias FROM dirty WHERE finess = ? AND alias IN (SELECT value FROM json_each(?))"
@@ -97,6 +103,7 @@ def apply_batch(
                 fresh.append(Fresh(record.partition, record.offset, _persons(one)))
         for letter in dead:
             dead_letter.keep(connection, letter)
+        connection.executemany(AGAIN, sorted({(act,) for act in suppressed}))
         staged = stage(connection, deliveries)
         state.mark_dirty(staged.dirty)
         connection.executemany("INSERT INTO seen (event_id) VALUES (?) ON CONFLICT DO NOTHING", new_ids)
@@ -110,7 +117,7 @@ def apply_batch(
                 "dead_letters": len(dead),
                 "superseded": staged.superseded,
                 "stamps_ahead": staged.ahead,
-                "suppressed_events": suppressed,
+                SUPPRESSED: len(suppressed),
             }
         )
     return fresh, last.offset
@@ -118,22 +125,24 @@ def apply_batch(
 
 def _without_opposed(
     read: list[tuple[Record, Delivery | str]], register: Register | None, contracts: Contracts
-) -> tuple[list[tuple[Record, Delivery | str]], int]:
-    """Empty what speaks of persons who objected, whatever the gateway knew when it published it."""
+) -> tuple[list[tuple[Record, Delivery | str]], list[str]]:
+    """Empty what speaks of persons who objected, whatever the gateway knew; return the act of each such event too."""
     acts = register.acts() if register is not None else NO_ACTS
     if register is None or not acts.by_id:
-        return read, 0
+        return read, []
     kept: list[tuple[Record, Delivery | str]] = []
-    suppressed = 0
+    suppressed: list[str] = []
     for record, one in read:
         contract = contracts(one.finess) if isinstance(one, Delivery) else None
         if isinstance(one, Delivery) and contract is not None:
             keys = keys_of(one.finess, resources_of(record.event.value))
-            act = acts.suppressing(one.finess, named_by(keys), legal_basis=contract.legal_basis)
-            if act is not None:
-                suppressed += 1
-                if local := local_keys(keys) - act.keys:
-                    register.learn(act.id, local)
+            for act in acts.near(one.finess, keys):
+                told = act.fresh(keys) if act.is_about(keys) else act.shared(keys)
+                if told and act.suppresses(contract.legal_basis):
+                    register.learn(act.id, told)
+            found = acts.suppressing(one.finess, keys, legal_basis=contract.legal_basis)
+            if found is not None:
+                suppressed.append(found.id)
                 kept.append((record, replace(one, entries=())))
                 continue
         kept.append((record, one))

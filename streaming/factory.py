@@ -129,7 +129,7 @@ def _disk(data_dir: Path) -> Iterator[None]:
 def open_register(data_dir: Path, *, kafka: KafkaConnection | None = None) -> Register:
     """Open the register of oppositions; the caller closes it. Raises `Unavailable` while the broker is away.
 
-    The gateway asks it before publishing: `register.acts().suppressing(finess, named_by(keys_of(…)), …)`.
+    The gateway asks it before publishing: `register.acts().suppressing(finess, keys_of(…), …)`.
     """
     if kafka is None:
         return EmbeddedRegister(data_dir / LOG)

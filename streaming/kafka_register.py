@@ -13,7 +13,8 @@ from kafka.errors import KafkaError
 from fhir_profiles.errors import Unavailable
 from streaming.kafka_consumer import KafkaLog
 from streaming.kafka_publisher import PROMISES
-from streaming.opposition import NO_ACTS, Act, Acts, Key, acts_of, entry_of, learnt_entry
+from streaming.naming import Key
+from streaming.opposition import NO_ACTS, Act, Acts, acts_of, entry_of, learnt_entry
 from streaming.topics import OPPOSITION, KafkaConnection, away
 
 ANSWER_S = 4.0  # an act that is not acknowledged by then is answered 503: it may be sent again

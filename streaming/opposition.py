@@ -1,28 +1,21 @@
-"""Who objected: acts of opposition, limitation and erasure, by pseudonym, and whom an event speaks of (DESIGN §7).
+"""Who objected: acts of opposition, limitation and erasure, by pseudonym, and whether an event is about one (§7).
 
-Pure. A person is known by `ano`, by (`psa`, twin rank), by the local keys of person and stays; never by an identity,
-never by `psa` alone (twins share it). The register that keeps the acts is `register`. Promise: P18.
+Pure. `naming` reads the keys of an event; the register that keeps the acts is `register`. Promise: P18.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 
-from fhir_profiles.errors import PipelineError, Poisoned
-from streaming.staging import resources_of
+from streaming.naming import PERSONS, SHARED, Key, local_keys, names, tells_apart
 
 Kind = Literal["opposition", "limitation", "erasure"]
-Key = tuple[str, str, str]
-"""(`ano`, "", value) · (`psa`, "", value|twin rank) · (`person` or `stay`, FINESS, local alias)."""
 
 PLATFORM = "*"
-SYSTEM = "urn:snds-gateway:"
-PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
-STAY_ELEMENTS = ("encounter", "context")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,6 +41,43 @@ class Act:
         """Say whether nothing of the person may be stored, under the legal basis of the hospital's contract."""
         return self.kind == "erasure" or (self.kind == "opposition" and legal_basis == "research")
 
+    @property
+    def size(self) -> int:
+        """Return how many keys name the person; it grows as more is learnt."""
+        return len(names(self.keys))
+
+    def is_about(self, keys: frozenset[Key]) -> bool:
+        """Say whether an event with these keys is about the person.
+
+        A stay of the person decides where nothing else says who it is. It decides too for somebody never heard of,
+        unless others have that stay or the event shows another person: a newborn may share its mother's, and has a
+        will of its own.
+        """
+        named = self.keys & names(keys)
+        if not named or any(key[0] in PERSONS for key in named):
+            return bool(named)
+        if not any(key[0] in PERSONS for key in keys):
+            return True
+        return bool(self._own(named)) and not tells_apart(keys, self.keys)
+
+    def fresh(self, keys: frozenset[Key]) -> frozenset[Key]:
+        """Return what the register learns of an event that `is_about` the person: its keys in the hospital.
+
+        Nothing of somebody who is kept out for the stay alone: it may turn out to be another person.
+        """
+        named, persons = self.keys & names(keys), {key for key in keys if key[0] in PERSONS}
+        return local_keys(keys) - self.keys if not persons or named & persons else frozenset()
+
+    def shared(self, keys: frozenset[Key]) -> frozenset[Key]:
+        """Return what the register learns of an event about another person: stays that the two have in common."""
+        named, persons = self.keys & names(keys), {key for key in keys if key[0] in PERSONS}
+        if not named or named & persons or not persons:
+            return frozenset()
+        return frozenset((SHARED, finess, alias) for _, finess, alias in self._own(named))
+
+    def _own(self, stays: Iterable[Key]) -> frozenset[Key]:
+        return frozenset(key for key in stays if (SHARED, *key[1:]) not in self.keys)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Acts:
@@ -60,7 +90,12 @@ class Acts:
         return f"Acts({len(self.by_id)})"
 
     def of(self, finess: str, keys: Iterable[Key]) -> tuple[Act, ...]:
-        """Return the acts that hold in a hospital now for a person known by any of these keys."""
+        """Return the acts that hold in a hospital now for the person that an event with these keys is about."""
+        known = frozenset(keys)
+        return tuple(act for act in self.near(finess, known) if act.is_about(known))
+
+    def near(self, finess: str, keys: Iterable[Key]) -> tuple[Act, ...]:
+        """Return the acts that hold in a hospital now with any of these keys, whoever it is about."""
         found = {number for key in keys for number in self.by_key.get(key, ())}
         return tuple(act for number in sorted(found) if (act := self.by_id[number]).reaches(finess))
 
@@ -86,7 +121,7 @@ def acts_of(entries: Iterable[bytes]) -> Acts:
     complete = {number: replace(act, keys=act.keys | learnt.get(number, set())) for number, act in acts.items()}
     by_key: dict[Key, tuple[str, ...]] = {}
     for number, act in sorted(complete.items()):
-        for key in act.keys:
+        for key in names(act.keys):
             by_key[key] = (*by_key.get(key, ()), number)
     return Acts(complete, by_key)
 
@@ -100,72 +135,3 @@ def entry_of(act: Act) -> bytes:
 def learnt_entry(act: str, keys: Iterable[Key]) -> bytes:
     """Return what a register keeps of keys that were learnt of a person after the act."""
     return orjson.dumps({"learnt": act, "keys": sorted(keys)})
-
-
-def keys_of(finess: str, resources: Sequence[Mapping[str, Any]]) -> frozenset[Key]:
-    """Return every key by which de-identified resources of one event name persons and stays."""
-    return frozenset(key for one in resources for key in _keys(finess, one))
-
-
-def keys_of_act(finess: str, resources: Sequence[Mapping[str, Any]]) -> frozenset[Key]:
-    """Return the keys of the person that an act is about, from its de-identified Patient and facts.
-
-    Raises `PipelineError`: `person-missing` (no Patient), `person-ambiguous` (more than one, or no `ano`, no
-    `psa` with a twin rank and no local key).
-    """
-    patients = [one for one in resources if one.get("resourceType") == "Patient"]
-    if not patients:
-        raise PipelineError("person-missing")
-    keys = keys_of(finess, [one for one in resources if one.get("resourceType") in ("Patient", "Basic")])
-    if len(patients) > 1 or not keys:
-        raise PipelineError("person-ambiguous")
-    return keys
-
-
-def named_by(keys: frozenset[Key]) -> frozenset[Key]:
-    """Return the keys that say who a person is: those of its stays only where nothing else does.
-
-    A newborn may share a stay with its mother, and has a will of its own.
-    """
-    persons = frozenset(key for key in keys if key[0] != "stay")
-    return persons or keys
-
-
-def local_keys(keys: frozenset[Key]) -> frozenset[Key]:
-    """Return the keys that hold in one hospital: those that are learnt of a person."""
-    return frozenset(key for key in keys if key[1])
-
-
-def keys_in(finess: str, value: bytes) -> frozenset[Key]:
-    """Return the keys of an event's bytes; none when it is unreadable."""
-    try:
-        return keys_of(finess, resources_of(value))
-    except Poisoned:
-        return frozenset()
-
-
-def _keys(finess: str, resource: Mapping[str, Any]) -> Iterator[Key]:
-    kind = resource.get("resourceType")
-    if kind == "Patient":
-        yield from (("person", finess, value) for value in _identifiers(resource, "person"))
-    elif kind == "Encounter":
-        yield from (("stay", finess, value) for value in _identifiers(resource, "stay"))
-    elif kind == "Basic":
-        yield from (("ano", "", value) for value in _identifiers(resource, "ano"))
-        rank = next((one.get("valuePositiveInt") for one in _extensions(resource, "twin-rank")), None)
-        if rank is not None:
-            yield from (("psa", "", f"{value}|{rank}") for value in _identifiers(resource, "psa"))
-    for elements, name in ((PERSON_ELEMENTS, "person"), (STAY_ELEMENTS, "stay")):
-        for element in elements:
-            reference = resource.get(element)
-            identifier = reference.get("identifier") if isinstance(reference, dict) else None
-            if isinstance(identifier, dict) and identifier.get("system") == SYSTEM + name:
-                yield (name, finess, str(identifier.get("value")))
-
-
-def _identifiers(resource: Mapping[str, Any], name: str) -> list[str]:
-    return [str(one["value"]) for one in resource.get("identifier", ()) if one.get("system") == SYSTEM + name]
-
-
-def _extensions(resource: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    return [one for one in resource.get("extension", ()) if one.get("url") == SYSTEM + name]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from streaming import sqlite
-from streaming.opposition import NO_ACTS, Act, Acts, Key, acts_of, entry_of, learnt_entry
+from streaming.naming import Key
+from streaming.opposition import NO_ACTS, Act, Acts, acts_of, entry_of, learnt_entry
 
 KEEP = """
 INSERT INTO act (id, number, body) VALUES (?, (SELECT coalesce(max(number), 0) + 1 FROM act), ?)

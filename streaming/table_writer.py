@@ -24,14 +24,14 @@ import psycopg
 
 from fhir_profiles.errors import Fault, PipelineError, Unavailable
 from streaming import dead_letter
-from streaming.batches import Fresh, apply_batch, fates
+from streaming.batches import SUPPRESSED, Fresh, apply_batch, fates
 from streaming.broker import READ_BYTES, Consumer
 from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer, erase
-from streaming.erasure import due, finish, hidden_owners, remove, speaks_of
+from streaming.erasure import count_hidden, due, finish, hidden_owners, interrupted, remove, speaks_of
 from streaming.event import Record
-from streaming.opposition import Acts
+from streaming.opposition import Act, Acts
 from streaming.reading import LOG
 from streaming.register import EmbeddedRegister, Register
 from streaming.rounds import Rounds
@@ -83,8 +83,8 @@ def _nothing(label: str) -> None:
     del label
 
 
-EraseLog = Callable[[Callable[[str, bytes], bool]], object]
-"""Empty the events of the log for which a predicate of FINESS and value holds."""
+EraseLog = Callable[[Callable[[str, bytes], bool]], int]
+"""Empty the events of the log for which a predicate of FINESS and value holds; return how many."""
 
 
 def _keep_all(applied: int) -> None:
@@ -92,9 +92,10 @@ def _keep_all(applied: int) -> None:
     del applied
 
 
-def _leave(named: Callable[[str, bytes], bool]) -> None:
+def _leave(named: Callable[[str, bytes], bool]) -> int:
     """Leave the log as it is: Kafka forgets after its retention, and the receipt says when."""
     del named
+    return 0
 
 
 @contextmanager
@@ -154,6 +155,7 @@ class TableWriter:
         self._share_at = 0.0
         self._late = False
         self._enforced: Acts | None = None
+        self._suppressed: int | None = None
         self._positions: dict[int, int] | None = None
 
     @property
@@ -195,6 +197,7 @@ class TableWriter:
         ends = {partition: self._consumer.last_offset(partition) for partition in self._positions}
         while self._step(publish=False) or any(self._positions[one] < end for one, end in ends.items()):
             pass
+        self._enforce()  # what the last batch taught
         self._store.show_now()
         self._at("published")
 
@@ -298,23 +301,43 @@ class TableWriter:
         if self._register is None:
             return
         acts = self._register.acts()
-        if acts is self._enforced:
+        suppressed = self._state.counter(SUPPRESSED)  # what the log should not have held: it goes too
+        if acts is self._enforced and suppressed == self._suppressed:
             return
-        state, contracts = self._state, self._rules.contracts
-        for act in due(state.connection, acts):
-            remove(state, self._store.sink, act, register=self._register, contracts=contracts)
-            self._at("removed")
-            while self._rounds.write():
-                pass
-            if self._rounds.blocked:  # other writers are at work on these hospitals: again at the next step
-                return
-            current = self._register.acts().by_id[act.id]  # with the keys that were learnt
-            self._erase_log(speaks_of(current, register=self._register, contracts=contracts))
-            self._store.purge()
-            self._at("purged")
-            finish(state, current)
+        pending = due(self._state.connection, acts)
+        if pending and not self._take_away(pending):  # other writers are at work there: again at the next step
+            return
         self._enforced = acts = self._register.acts()
         self._hide(acts)
+        for act in pending:
+            finish(self._state, acts.by_id[act.id])
+        self._suppressed = suppressed
+
+    def _take_away(self, pending: Sequence[Act]) -> bool:
+        """Let nothing be left of these persons, or nothing be shown; files are written anew once for all of them.
+
+        They are not when there was nothing: of somebody who is kept out, every new stay is learnt and looked for.
+        """
+        assert self._register is not None
+        state, sink, contracts = self._state, self._store.sink, self._rules.contracts
+        touched = interrupted(state.connection)
+        removing = [act for act in pending if act.kind != "limitation"]
+        for act in removing:
+            touched |= remove(state, sink, act, register=self._register, contracts=contracts)
+            self._at("removed")
+        while removing and self._rounds.write():
+            pass
+        if removing and self._rounds.blocked:
+            return False
+        for act in pending:
+            touched |= count_hidden(state, sink, act, contracts=contracts)
+        acts = self._register.acts()  # with the keys that were learnt
+        self._hide(acts)
+        named = speaks_of([acts.by_id[act.id] for act in removing], register=self._register, contracts=contracts)
+        if self._erase_log(named) or touched:
+            self._store.purge()
+        self._at("purged")
+        return True
 
     def _hide(self, acts: Acts) -> None:
         """Keep from readers what an act allows to be stored and not to be read; persons may have new owners."""

@@ -24,7 +24,8 @@ from gateway.house import Yardstick
 from gateway.rights_endpoint import effect_of, retention_days
 from gateway.settings import Settings, load_settings
 from streaming.factory import open_register
-from streaming.opposition import PLATFORM, Key, Kind
+from streaming.naming import Key
+from streaming.opposition import PLATFORM, Kind
 from streaming.register import Register
 from transformers.deidentify.keys import LEDGER, load_gateway_keys, read_key
 from transformers.deidentify.rules import load_rules

@@ -14,6 +14,7 @@ from transformers.deidentify.known import GATEWAY, PERSON, RESOURCE, STAY, Known
 from transformers.deidentify.primitives import INSTANT
 from transformers.deidentify.pseudonyms import HospitalKey, PlatformKey
 from transformers.deidentify.traits import Traits, birth_of, insured_nirs, nir_status
+from transformers.deidentify.values import Former
 from transformers.snds.instants import moment
 
 Json = Mapping[str, Any]
@@ -51,6 +52,18 @@ def person(
         extension=extension,
         meta=_meta([patient], flags=["nir-key"] if traits.nir is not None and not traits.nir.key_is_right else []),
     )
+
+
+def former(patient: Json, traits: Traits, *, platform: PlatformKey, replaced: Sequence[PlatformKey]) -> list[Former]:
+    """Return how the register may know the person by a platform key that was replaced, beside the present values."""
+    if traits.nir is None:
+        return []
+    made = [("ano", one.ano(traits.nir.number), platform.ano(traits.nir.number)) for one in replaced]
+    rank = patient.get("multipleBirthInteger")
+    if type(rank) is int and rank > 0 and traits.birth is not None and traits.sex is not None:
+        named = (traits.nir.number, traits.birth, traits.sex)
+        made += [("psa", f"{one.psa(*named)}|{rank}", f"{platform.psa(*named)}|{rank}") for one in replaced]
+    return made
 
 
 def insured(

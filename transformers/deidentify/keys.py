@@ -19,6 +19,8 @@ from transformers.deidentify.pseudonyms import HospitalKey, Key, LedgerKey, Plat
 PLATFORM = "platform.key"
 LEDGER = "ledger.key"
 TABLES = "tables.key"
+RETIRED = "retired"
+FORMER_PLATFORM = "platform-{}.key"
 KEY_BYTES = 32
 MINIMUM_DISTINCT = 16
 MAXIMUM_FILE_BYTES = 200
@@ -42,11 +44,15 @@ PUBLISHED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class GatewayKeys:
-    """What a gateway holds for one hospital: level 1, local values, ledger. `repr` shows ids only."""
+    """What a gateway holds for one hospital: level 1, local values, ledger. `repr` shows ids only.
+
+    `former` are platform keys that were replaced: for the register alone, which knows persons by them.
+    """
 
     platform: PlatformKey
     hospital: HospitalKey
     ledger: LedgerKey
+    former: tuple[PlatformKey, ...] = ()
 
     def __repr__(self) -> str:
         return f"GatewayKeys({self.key_id})"
@@ -63,9 +69,15 @@ def hospital_file(finess: str) -> str:
 
 
 def load_gateway_keys(folder: Path, finess: str) -> GatewayKeys:
-    """Read the three keys of a gateway. Raises Misconfigured."""
+    """Read the three keys of a gateway, and the platform keys that were replaced. Raises Misconfigured."""
     platform, hospital, ledger = _distinct(folder, (PLATFORM, hospital_file(finess), LEDGER))
-    return GatewayKeys(PlatformKey(platform), HospitalKey(hospital, finess), LedgerKey(ledger))
+    former = tuple(PlatformKey(key) for key in former_platform_keys(folder) if key != platform)
+    return GatewayKeys(PlatformKey(platform), HospitalKey(hospital, finess), LedgerKey(ledger), former)
+
+
+def former_platform_keys(folder: Path) -> tuple[Key, ...]:
+    """Return the platform keys that were replaced, in the order of their files' names. Raises Misconfigured."""
+    return tuple(read_key(path) for path in sorted((folder / RETIRED).glob(FORMER_PLATFORM.format("*"))))
 
 
 def load_table_keys(folder: Path) -> TableKeys:

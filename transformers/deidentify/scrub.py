@@ -25,7 +25,7 @@ from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
 from transformers.deidentify.traits import billing_numbers, insured_nirs, traits_of
-from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Scrubbed
+from transformers.deidentify.values import SCRUB_TOKEN, DeidentifiedBundle, Former, Scrubbed
 
 UNKNOWN_MODIFIER = "modifier-extension-unknown"
 UNSUPPORTED = "resource-type-unsupported"
@@ -245,4 +245,16 @@ class _Scrubbing:
             rules_version=self._rules.version,
             key_id=self._keys.key_id,
             token=SCRUB_TOKEN,
+            former=self._former(group) if self._keys.former else (),
+        )
+
+    def _former(self, group: Group) -> tuple[Former, ...]:
+        """Return what the persons of a group were called under platform keys that were replaced."""
+        sent = {entry.index: entry.resource or {} for entry in self._entries}
+        patients = [sent[item.entry] for item in group.items if item.known.type == "Patient"]
+        platform, replaced = self._keys.platform, self._keys.former
+        return tuple(
+            one
+            for patient in patients
+            for one in facts.former(patient, traits_of(patient), platform=platform, replaced=replaced)
         )

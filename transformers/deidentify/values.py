@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 SCRUB_TOKEN = object()
 
+Former = tuple[str, str, str]
+"""(`ano` or `psa`, value under a former platform key, value under the present one); a `psa` ends with `|twin rank`."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DeidentifiedBundle:
@@ -17,7 +20,8 @@ class DeidentifiedBundle:
 
     `key` is the event key: `person|<alias>`, `structure|FINESS` or `resource|<local id>`. `body` are the canonical
     (sorted-key, UTF-8 JSON) bytes of a FHIR Bundle of type `collection`. `bundle_identity` is the keyed hash of
-    the posted bundle's identity ("" when it has none). `indices` are the posted entries that it carries.
+    the posted bundle's identity ("" when it has none). `indices` are the posted entries that it carries. `former` says
+    what the person was called under platform keys that were replaced: compared with the register, never published.
     """
 
     finess: str
@@ -29,6 +33,7 @@ class DeidentifiedBundle:
     rules_version: str
     key_id: str
     token: object
+    former: tuple[Former, ...] = ()
 
     def __post_init__(self) -> None:
         if self.token is not SCRUB_TOKEN:

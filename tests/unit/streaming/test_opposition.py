@@ -16,7 +16,8 @@ from streaming.digest import digest
 from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog, erase
 from streaming.erasure import effect
 from streaming.event import Event
-from streaming.opposition import PLATFORM, Act, keys_of, keys_of_act
+from streaming.naming import keys_of, keys_of_act
+from streaming.opposition import PLATFORM, Act
 from streaming.rebuild import rebuild
 from streaming.register import EmbeddedRegister
 from streaming.state import State
@@ -195,15 +196,95 @@ async def test_one_twin_objects_and_the_other_stays(tmp_path: Path) -> None:
     assert codes(tmp_path) == [f"{MARK}1"]
 
 
-async def test_a_newborn_that_shares_its_mothers_stay_is_not_taken_for_her(tmp_path: Path) -> None:
+def age_fact(key: str, person: str, *, days: int) -> Any:
+    return resource(
+        "Basic", key, subject=reference("Patient", "person", person),
+        code={"coding": [{"system": "urn:snds-gateway:fact", "code": "age"}]},
+        extension=[{"url": "urn:snds-gateway:age-days", "valueUnsignedInt": days}],
+    )  # fmt: skip
+
+
+async def test_a_known_newborn_that_shares_its_mothers_stay_is_not_taken_for_her(tmp_path: Path) -> None:
     born = event(patient("pat-b", "rest-b"), encounter("enc-b", "visit-2", person="rest-b"))
     await publish(tmp_path, person(2), born)
+    apply(tmp_path)
     apply(tmp_path, OBJECTED)
 
-    await publish(tmp_path, event(patient("pat-b", "rest-b"), encounter("enc-b", "visit-2", person="rest-b"), at=5))
+    await publish(tmp_path, event(condition("c-b", f"{MARK}B", person="rest-b", stay="visit-2"), at=5))
     apply(tmp_path)
 
-    assert codes(tmp_path) == ["-"]
+    assert codes(tmp_path) == [f"{MARK}B"]
+
+
+async def test_who_was_never_heard_of_and_has_the_stay_of_an_opposed_person_is_taken_for_it(tmp_path: Path) -> None:
+    await publish(tmp_path, person(2))
+    apply(tmp_path, OBJECTED)
+
+    await publish(
+        tmp_path,
+        event(condition("c-9", f"{MARK}9", person="lab-77", stay="visit-2")),
+        event(patient("pat-77", "lab-77"), encounter("enc-77", "visit-2", person="lab-77")),
+    )
+    apply(tmp_path)
+
+    state = State(tmp_path / "ops.sqlite")
+    kept = state.connection.execute("SELECT count(*) FROM resource").fetchone()
+    state.close()
+    assert kept == (0,)
+    assert files_with(tmp_path, "lab-77") == []  # not even in the register: it may be somebody else
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        age_fact("age-b", "rest-b", days=1),
+        fact("fact-b", "rest-b", ano="ano-b"),
+        fact("f-b", "rest-b", psa="p", rank=2),
+    ],
+    ids=["newborn", "another number", "another twin rank"],
+)
+async def test_what_shows_another_person_in_the_stay_of_an_opposed_one_lets_it_in(mark: Any, tmp_path: Path) -> None:
+    await publish(tmp_path, person(2))
+    apply(tmp_path, act(("ano", "", "ano-2"), ("psa", "", "p|1")))
+
+    await publish(tmp_path, event(patient("pat-b", "rest-b"), encounter("enc-b", "visit-2", person="rest-b"), mark))
+    apply(tmp_path)
+    await publish(tmp_path, event(condition("c-b", f"{MARK}B", person="rest-b", stay="visit-2"), at=5))
+    await publish(tmp_path, person(2, named="again"))
+    apply(tmp_path)
+
+    assert codes(tmp_path) == [f"{MARK}B"]
+
+
+async def test_a_stay_told_before_under_a_name_without_a_patient_goes_with_the_person(tmp_path: Path) -> None:
+    stub = event(encounter("enc-77", "visit-2", person="lab-77"), condition("c-9", f"{MARK}9", person="lab-77"))
+    await publish(tmp_path, person(2), stub)
+    apply(tmp_path)
+
+    apply(tmp_path, OBJECTED)
+
+    assert files_with(tmp_path, "lab-77") == ["events.sqlite"]  # the register knows the name from now on
+    assert files_with(tmp_path, f"{MARK}9") == []
+
+
+async def test_an_opposed_newborn_takes_neither_its_twin_nor_its_mother_out(tmp_path: Path) -> None:
+    twins = [
+        event(
+            patient(f"pat-{rank}", f"baby-{rank}", multipleBirthInteger=rank),
+            encounter(f"enc-{rank}", "visit-2", f"own-{rank}", person=f"baby-{rank}"),
+            condition(f"c-{rank}", f"{MARK}{rank}", person=f"baby-{rank}", stay=f"own-{rank}"),
+            age_fact(f"age-{rank}", f"baby-{rank}", days=1),
+        )
+        for rank in (1, 2)
+    ]
+    await publish(tmp_path, person(3), twins[0])
+    apply(tmp_path)
+    apply(tmp_path, act(("person", FINESS, "baby-1")))
+
+    await publish(tmp_path, twins[1], person(2))
+    apply(tmp_path)
+
+    assert codes(tmp_path) == [f"{MARK}2", f"{MARK}3"]
 
 
 async def test_after_the_withdrawal_the_person_is_taken_again(tmp_path: Path) -> None:
