@@ -80,7 +80,7 @@ def gateway(bootstrap: str, data_dir: Path) -> dict[str, Any]:
     """Post bundles of 45 resources over HTTP: one after the other, then from several connections."""
     snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS, "--test-identities")
     with (data_dir / "gateway.toml").open("a", encoding="utf-8") as settings:
-        settings.write(f'broker = "kafka"\nkafka_bootstrap = "{bootstrap}"\n')
+        settings.write(f'broker = "kafka"\nkafka_replication = 1\nkafka_bootstrap = "{bootstrap}"\n')
     port = free_port()
     server, _ = started(data_dir, port)
     try:
@@ -121,7 +121,7 @@ if __name__ == "__main__":
         sys.exit(0)
     with tempfile.TemporaryDirectory() as name, running_broker(Path(name) / "broker") as broker:
         where = KafkaConnection((broker.bootstrap,))
-        create_topics(where)
+        create_topics(where, replication=1)
         report = asyncio.run(measure(where, int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS))
         report |= write(where, Path(name) / "tables")
         report["gateway"] = gateway(broker.bootstrap, Path(name) / "data")

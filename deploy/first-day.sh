@@ -121,6 +121,7 @@ for who in gateway writer; do
 
 broker = "kafka"
 kafka_bootstrap = ["127.0.0.1:$kafka"]
+kafka_replication = 1  # one broker; a platform has three
 kafka_security = "tls"
 kafka_ca_file = "$folder/tls/authority.pem"
 kafka_cert_file = "$folder/tls/$who.pem"

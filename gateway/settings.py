@@ -119,7 +119,7 @@ class Settings:
         None
     )
     kafka_replication: Annotated[
-        int, Setting(integer(1, 15), "Copies that `topics create` asks for (at most one a broker).")
+        int, Setting(integer(1, 15), "Copies of each topic, on as many brokers; fewer are refused (78).")
     ] = 3
 
     kafka_min_isr: Annotated[

@@ -46,8 +46,15 @@ def events(
         connection.close()
 
 
-def as_json(record: Record) -> bytes:
-    """Write one event as the JSON line of `events tail --format json`."""
+def as_json(record: Record, *, partitioned: bool = False) -> bytes:
+    """Write one event as the JSON line of `events tail --format json`; with its partition where there are several."""
     event = record.event
-    line = {"offset": record.offset, "key": event.key, "headers": event.headers, "value": orjson.Fragment(event.value)}
+    place = {"partition": record.partition} if partitioned else {}
+    line = {
+        **place,
+        "offset": record.offset,
+        "key": event.key,
+        "headers": event.headers,
+        "value": orjson.Fragment(event.value),
+    }
     return orjson.dumps(line)

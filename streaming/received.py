@@ -88,6 +88,18 @@ def read_events(
     Raises:
         Unavailable: the log does not exist, or the broker does not answer.
     """
+    for record in read_records(source, after=after, follow=follow, wait=wait):
+        yield from _one(record, skipped)
+
+
+def read_records(
+    source: Path | KafkaConnection,
+    *,
+    after: Mapping[int, int] | None = None,
+    follow: bool = False,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[Record]:
+    """Yield what stands in the log as it is, whatever it is; arguments and errors are those of `read_events`."""
     with closing(_open(source)) as consumer:
         positions = dict.fromkeys(consumer.partitions(), consumer.origin - 1) | dict(after or {})
         while True:
@@ -95,7 +107,7 @@ def read_events(
             for partition, last in ends.items():
                 for record in consumer.tail(partition, positions[partition]):
                     positions[partition] = record.offset
-                    yield from _one(record, skipped)
+                    yield record
                     if record.offset >= last:
                         break
             if not follow:

@@ -6,6 +6,7 @@ Start checks them: another partition count breaks the order of a patient's event
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +27,9 @@ DEAD_LETTER = "snds.dead-letter.v1"
 OPPOSITION = "snds.opposition.v1"
 COUNTS = "snds.counts.v1"
 
+PARTITIONS = 12
 DAY_MS = 86_400_000
+ASKED_AGAIN, ASKED_AGAIN_AFTER_S = 10, 0.3
 # The broker's clock, not the gateway's: with the sender's, a gateway an hour ahead is refused (Kafka 4), and what one
 # a week behind wrote is old enough to be deleted at once.
 BROKER_CLOCK = {"message.timestamp.type": "LogAppendTime"}
@@ -51,7 +54,7 @@ class Topic:
 
 
 TOPICS = (
-    Topic(BUNDLE, 12, KEPT_A_WEEK),
+    Topic(BUNDLE, PARTITIONS, KEPT_A_WEEK),
     Topic(DEAD_LETTER, 1, KEPT_A_WEEK),
     Topic(OPPOSITION, 1, COMPACTED),
     Topic(COUNTS, 1, COMPACTED),
@@ -99,21 +102,27 @@ def admin(connection: KafkaConnection, *, timeout_ms: int = 5_000) -> KafkaAdmin
         raise away(error) from None
 
 
-def create_topics(connection: KafkaConnection, *, replication: int = 3, min_isr: int | None = None) -> Sequence[str]:
+def create_topics(connection: KafkaConnection, *, replication: int, min_isr: int | None = None) -> Sequence[str]:
     """Create the topics that do not exist; return their names. Existing ones are left as they are.
 
-    `replication` is cut to the number of brokers; `min_isr` is one less than it unless given, 1 at least.
+    `min_isr` is one less than `replication` unless given, 1 at least. Raises `Misconfigured` (`too-few-brokers`) when
+    there are fewer brokers than copies: fewer copies than were asked for would be a promise broken in silence.
     """
     client = admin(connection)
     try:
         existing = set(client.list_topics())
         wanted = [topic for topic in TOPICS if topic.name not in existing]
-        replicas = min(replication, len(client.describe_cluster()["brokers"]))
-        in_sync = {"min.insync.replicas": str(min_isr or max(1, replicas - 1))}
+        brokers = len(client.describe_cluster()["brokers"])
+        in_sync = {"min.insync.replicas": str(min_isr or max(1, replication - 1))}
+        if wanted and brokers < replication:
+            raise Misconfigured(
+                "too-few-brokers",
+                f"kafka_replication = {replication}, brokers that answer: {brokers}; no topic was made",
+            )
         if wanted:
             client.create_topics(
                 [
-                    NewTopic(topic.name, topic.partitions, replicas, topic_configs={**topic.config, **in_sync})
+                    NewTopic(topic.name, topic.partitions, replication, topic_configs={**topic.config, **in_sync})
                     for topic in wanted
                 ]
             )
@@ -125,11 +134,11 @@ def create_topics(connection: KafkaConnection, *, replication: int = 3, min_isr:
         client.close()
 
 
-def check_topics(connection: KafkaConnection) -> None:
-    """Refuse to start on topics that cannot keep the promises.
+def check_topics(connection: KafkaConnection, *, copies: int = 1) -> None:
+    """Refuse to start on topics that cannot keep the promises, or have fewer copies than the settings ask for.
 
-    Raises `Misconfigured`: `topic-missing`, `topic-partitions`, `topic-settings`, with one line that names the
-    topic and the setting; `Unavailable` when the broker does not answer.
+    Raises `Misconfigured`: `topic-missing`, `topic-partitions`, `topic-copies`, `topic-settings`, `topic-unreadable`,
+    with one line that names the topic and the setting; `Unavailable` when the broker does not answer.
     """
     client = admin(connection)
     try:
@@ -140,8 +149,7 @@ def check_topics(connection: KafkaConnection) -> None:
                 raise Misconfigured("topic-missing", f"{topic.name}: run snds-gateway topics create")
             if len(partitions) != topic.partitions:
                 raise Misconfigured("topic-partitions", f"{topic.name} has not {topic.partitions} partitions")
-        asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS]
-        settings = client.describe_configs(asked, config_filter="all")
+        settings = _settings(client)
     except KafkaError as error:
         raise away(error) from None
     finally:
@@ -150,7 +158,12 @@ def check_topics(connection: KafkaConnection) -> None:
         name: min(len(partition["replica_nodes"]) for partition in one["partitions"]) for name, one in found.items()
     }
     for topic in TOPICS:
-        for problem in _problems(topic, _values(settings, topic.name), replicas[topic.name]):
+        if replicas[topic.name] < copies:
+            problem = f"kafka_replication = {copies}, copies it has: {replicas[topic.name]}"
+            raise Misconfigured("topic-copies", f"{topic.name}: {problem}")
+        if not settings[topic.name]:
+            raise Misconfigured("topic-unreadable", f"{topic.name}: the right DescribeConfigs on it is missing")
+        for problem in _problems(topic, settings[topic.name], replicas[topic.name]):
             raise Misconfigured("topic-settings", f"{topic.name}: {problem}")
 
 
@@ -169,5 +182,19 @@ def _problems(topic: Topic, values: Mapping[str, str], replicas: int) -> Iterato
         yield "unclean.leader.election.enable must be false"
 
 
-def _values(settings: Mapping[str, Any], name: str) -> dict[str, str]:
-    return {setting: str(one["value"]) for setting, one in settings["topic"][name].items()}
+def _settings(client: KafkaAdminClient) -> dict[str, dict[str, str]]:
+    """Return the settings of each topic; none of one that may not be read.
+
+    The client tells no error of a single topic: a broker that has not heard of a new topic yet says nothing of it
+    either, so the question is asked again before it counts.
+    """
+    asked = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in TOPICS]
+    for _ in range(ASKED_AGAIN):
+        answer = client.describe_configs(asked, config_filter="all").get("topic", {})
+        if all(answer.get(topic.name) for topic in TOPICS):
+            break
+        time.sleep(ASKED_AGAIN_AFTER_S)
+    return {
+        topic.name: {setting: str(one["value"]) for setting, one in answer.get(topic.name, {}).items()}
+        for topic in TOPICS
+    }

@@ -84,7 +84,9 @@ def status(
 def tail(
     *,
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    start: Annotated[int, typer.Option("--from", min=1, help="The first offset to read.")] = 1,
+    start: Annotated[
+        int | None, typer.Option("--from", min=0, metavar="N", help="The first offset to read (of every partition).")
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Wait for more instead of ending at the last one.")] = False,
     form: ShownAs = Shown.human,
 ) -> None:

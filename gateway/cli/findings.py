@@ -18,10 +18,12 @@ from typing import Literal, TypeVar
 from fhir_profiles.errors import Misconfigured, PipelineError
 from gateway.connections import kafka_connection, postgres_connection
 from gateway.settings import Settings
+from transformers.deidentify.keys import PLATFORM, TABLES
 
 State = Literal["ok", "note", "warning", "error"]
 Read = TypeVar("Read")
 
+KEYS = "keys"
 GIB = 1024**3
 LEAST_FREE = GIB
 LITTLE_FREE = 10 * GIB
@@ -87,22 +89,32 @@ def stores(data_dir: Path) -> Iterator[Finding]:
     yield Finding("lake", "ok", f"{len(names)} tables, published {minutes:.0f} minutes ago")
 
 
-def network(settings: Settings) -> Iterator[Finding]:
-    """Ask the gateway and the servers that the settings name."""
+def parted_keys(data_dir: Path, settings: Settings) -> Iterator[Finding]:
+    """In the server form whoever reads one folder must not be able to join both levels of pseudonyms."""
+    if settings.broker == "kafka" and all((data_dir / KEYS / name).exists() for name in (PLATFORM, TABLES)):
+        yield Finding("keys", "warning", f"{TABLES} lies beside {PLATFORM}: move it to the table writer's folder")
+
+
+def network(settings: Settings, *, serves: bool) -> Iterator[Finding]:
+    """Ask the servers that the settings name, and the gateway when this folder is one's."""
+    if serves:
+        yield _gateway(settings)
+    if settings.broker == "kafka":
+        yield _broker(settings)
+    if settings.sink == "postgresql":
+        yield _database(settings)
+
+
+def _gateway(settings: Settings) -> Finding:
     import httpx
 
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 — compared, not bound
     try:
         status = httpx.get(f"http://{host}:{settings.port}/health/ready", timeout=2).status_code
     except httpx.HTTPError:
-        yield Finding("gateway", "note", f"nobody answers on {host}:{settings.port}")
-    else:
-        state: State = "ok" if status == httpx.codes.OK else "warning"
-        yield Finding("gateway", state, f"{host}:{settings.port}/health/ready answers {status}")
-    if settings.broker == "kafka":
-        yield _broker(settings)
-    if settings.sink == "postgresql":
-        yield _database(settings)
+        return Finding("gateway", "note", f"nobody answers on {host}:{settings.port}")
+    state: State = "ok" if status == httpx.codes.OK else "warning"
+    return Finding("gateway", state, f"{host}:{settings.port}/health/ready answers {status}")
 
 
 def _disk(data_dir: Path) -> Iterator[Finding]:
@@ -152,7 +164,7 @@ def _broker(settings: Settings) -> Finding:
     from streaming.topics import check_topics
 
     try:
-        check_topics(kafka_connection(settings))
+        check_topics(kafka_connection(settings), copies=settings.kafka_replication)
     except PipelineError as wrong:
         return Finding("broker", "error", str(wrong))
     return Finding("broker", "ok", "answers; the topics are as they must be")

@@ -81,7 +81,7 @@ def _supervised(settings: Settings) -> int:
 def _check_topics(settings: Settings) -> None:
     from streaming.topics import check_topics
 
-    check_topics(kafka_connection(settings))
+    check_topics(kafka_connection(settings), copies=settings.kafka_replication)
 
 
 def _worker(

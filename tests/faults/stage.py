@@ -180,7 +180,7 @@ def _start_servers(stage: Stage, folder: Path, stack: ExitStack, *, proxied: boo
         stage.brokers = [broker]
         bootstrap = broker.bootstrap
     assert stage.kafka is not None
-    create_topics(stage.kafka)
+    create_topics(stage.kafka, replication=len(stage.brokers))
     with (stage.installation.data_dir / "gateway.toml").open("a") as settings:
-        settings.write(f'broker = "kafka"\nkafka_bootstrap = "{bootstrap}"\n')
+        settings.write(f'broker = "kafka"\nkafka_bootstrap = "{bootstrap}"\nkafka_replication = {len(stage.brokers)}\n')
         settings.write(f'sink = "postgresql"\npostgres_dsn = "{stage.postgres.connection.dsn}"\n')

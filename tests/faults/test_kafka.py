@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
-from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
 from fhir_profiles.errors import Busy, Fault, Misconfigured, Unavailable
@@ -27,7 +26,7 @@ from streaming.kafka_dead_letters import KafkaDeadLetters
 from streaming.kafka_publisher import KafkaPublisher
 from streaming.kafka_register import KafkaRegister
 from streaming.opposition import Act
-from streaming.topics import BUNDLE, DEAD_LETTER, KafkaConnection, admin, check_topics, create_topics
+from streaming.topics import BUNDLE, DEAD_LETTER, KafkaConnection, admin, create_topics
 from tests.support import kafka_broker
 from tests.support.golden_events import recorded
 from tests.support.servers import fresh_topics
@@ -48,7 +47,7 @@ def harmed(tmp_path: Path) -> Iterator[kafka_broker.KafkaBroker]:
     if reason := kafka_broker.missing():
         pytest.skip(f"no real Kafka here: {reason}")
     with kafka_broker.running_broker(tmp_path / "broker") as running:
-        create_topics(KafkaConnection((running.bootstrap,)))
+        create_topics(KafkaConnection((running.bootstrap,)), replication=1)
         yield running
 
 
@@ -162,28 +161,6 @@ def completes(producer: KafkaProducer) -> bool:
     return True
 
 
-async def test_topics_are_created_once_and_pass_the_check(kafka: KafkaConnection) -> None:
-    again = create_topics(kafka)
-
-    check_topics(kafka)
-    assert list(again) == []
-
-
-async def test_topics_are_created_with_the_copies_in_sync_that_are_asked_for(kafka: KafkaConnection) -> None:
-    client = admin(kafka)
-    client.delete_topics([DEAD_LETTER])
-    await until(lambda: DEAD_LETTER not in client.list_topics())
-
-    made = create_topics(kafka, replication=3, min_isr=2)
-
-    asked = ConfigResource(ConfigResourceType.TOPIC, DEAD_LETTER)
-    settings = client.describe_configs([asked], config_filter="all")["topic"][DEAD_LETTER]
-    client.close()
-    assert list(made) == [DEAD_LETTER]
-    assert settings["min.insync.replicas"]["value"] == "2"
-    assert settings["message.timestamp.type"]["value"] == "LogAppendTime"
-
-
 async def test_a_log_made_anew_is_another_log(kafka: KafkaConnection) -> None:
     log = KafkaLog(kafka)
     before = log.identity()
@@ -195,47 +172,6 @@ async def test_a_log_made_anew_is_another_log(kafka: KafkaConnection) -> None:
     after = log.identity()
     log.close()
     assert before != after
-
-
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("retention.ms", "3600000"),
-        ("max.message.bytes", "1000000"),
-        ("cleanup.policy", "compact"),
-        ("message.timestamp.type", "CreateTime"),
-    ],
-)
-async def test_start_refuses_a_topic_that_cannot_keep_the_promises(
-    kafka: KafkaConnection, setting: str, value: str
-) -> None:
-    client = admin(kafka)
-    client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, BUNDLE, {setting: value})])
-    asked = ConfigResource(ConfigResourceType.TOPIC, BUNDLE)
-    await until(
-        lambda: client.describe_configs([asked], config_filter="all")["topic"][BUNDLE][setting]["value"] == value
-    )
-    client.close()
-
-    with pytest.raises(Misconfigured, match=f"{BUNDLE}: {setting}") as refused:
-        check_topics(kafka)
-
-    assert refused.value.code == "topic-settings"
-
-
-async def test_start_refuses_topics_that_do_not_exist_or_have_other_partitions(kafka: KafkaConnection) -> None:
-    client = admin(kafka)
-    client.delete_topics([DEAD_LETTER])
-    await until(lambda: DEAD_LETTER not in client.list_topics())
-    with pytest.raises(Misconfigured) as missing:
-        check_topics(kafka)
-    client.create_partitions({BUNDLE: 13})
-    await until(lambda: len(client.describe_topics([BUNDLE])[0]["partitions"]) == 13)
-    with pytest.raises(Misconfigured) as refused:
-        check_topics(kafka)
-    client.close()
-
-    assert (missing.value.code, refused.value.code) == ("topic-missing", "topic-partitions")
 
 
 async def test_a_broker_that_does_not_answer_makes_the_gateway_unready_and_every_request_ends(

@@ -44,7 +44,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
     scram = f"SCRAM-SHA-512=[name=gateway-sasl,password={PASSWORD}]"
     with kafka_broker.running_broker(folder, security=secured(authority), scram=scram) as running:
         owner = by_certificate(running, authority, authority.issue("admin"))
-        create_topics(owner)
+        create_topics(owner, replication=1)
         client = admin(owner)
         for name in ("gateway", "gateway-sasl"):
             client.create_acls(

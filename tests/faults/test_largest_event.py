@@ -37,7 +37,7 @@ def installation(kafka: KafkaConnection, tmp_path: Path) -> Installation:
     """A gateway on the real broker."""
     made = Installation(tmp_path / "data", "--test-identities", "--french-profiles", "declared", "--source", SOURCE)
     with (made.data_dir / "gateway.toml").open("a") as settings:
-        settings.write(f'broker = "kafka"\nkafka_bootstrap = "{kafka.bootstrap[0]}"\n')
+        settings.write(f'broker = "kafka"\nkafka_replication = 1\nkafka_bootstrap = "{kafka.bootstrap[0]}"\n')
     return made
 
 

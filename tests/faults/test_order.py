@@ -48,7 +48,7 @@ async def test_a_patient_s_events_keep_their_order_while_leaders_move(tmp_path: 
     last, ended = [0] * PATIENTS, threading.Event()
     try:
         await asyncio.to_thread(cluster.start)
-        await asyncio.to_thread(create_topics, cluster.connection)
+        await asyncio.to_thread(create_topics, cluster.connection, replication=len(cluster.brokers))
         publisher = KafkaPublisher(cluster.connection)
 
         async def updates(patient: int) -> None:

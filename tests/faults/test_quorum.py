@@ -32,7 +32,7 @@ async def test_without_a_quorum_an_idle_gateway_is_not_ready_until_it_is_back(tm
     cluster = KafkaCluster(tmp_path / "cluster")
     try:
         await asyncio.to_thread(cluster.start)
-        await asyncio.to_thread(create_topics, cluster.connection)
+        await asyncio.to_thread(create_topics, cluster.connection, replication=len(cluster.brokers))
         publisher = KafkaPublisher(cluster.connection)
         await until(publisher.ready)
         first, second, _ = cluster.brokers.values()

@@ -53,11 +53,14 @@ def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
     ours = sorted({topic.name for topic in TOPICS} & set(client.list_topics()))
     if ours:
         client.delete_topics(ours)
-    client.close()
     deadline = time.monotonic() + 180
+    while set(ours) & set(client.list_topics()):  # a deleted one is there a moment longer, and would not be made again
+        assert time.monotonic() < deadline, "topics never go"
+        time.sleep(0.02)
+    client.close()
     while True:
         try:
-            create_topics(connection)
+            create_topics(connection, replication=1)
             check_topics(connection)
         except PipelineError:  # the old ones are still going
             if time.monotonic() > deadline:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -135,6 +137,93 @@ def test_a_wrong_configuration_ends_with_78_and_one_line_that_names_it(run: Run,
     assert len(complaint.splitlines()) == 1
     assert named in complaint
     assert SECRET not in complaint
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_serve_does_not_start_on_it_either(run: Run, data_dir: Path, name: str) -> None:
+    """A lock is held: if one of them were right after all, `serve` would end there instead of serving for ever."""
+    (data_dir / "run").mkdir(exist_ok=True)
+    with (data_dir / "run" / "serve.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        spoil, environ, named = WRONG[name]
+        spoil(data_dir)
+
+        code, shown, complaint = run("serve", **environ)
+
+    assert (code, shown) == (78, "")
+    assert len(complaint.splitlines()) == 1
+    assert named in complaint
+    assert SECRET not in complaint
+
+
+def test_what_is_right_passes_and_only_the_lock_holds_it(run: Run, data_dir: Path) -> None:
+    (data_dir / "run").mkdir(exist_ok=True)
+    with (data_dir / "run" / "serve.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        code, _, complaint = run("serve")
+
+    assert code == 78
+    assert "already-served" in complaint
+
+
+WRITER = KAFKA | POSTGRES
+WRONG_WRITER: dict[str, tuple[Callable[[Path], object], dict[str, str], str]] = {
+    "no table key": (remove("keys/tables.key"), {}, "keys"),
+    "weak table key": (lambda d: weak_key(d, "tables.key", "ab" * 32), {}, "tables.key"),
+    "table key for all to read": (chmod("keys/tables.key", 0o444), {}, "tables.key"),
+    "no contracts": (remove("hospitals.toml"), {}, "hospitals.toml"),
+    "no settings": (remove("gateway.toml"), {}, "gateway.toml"),
+    "password for all to read": (chmod("secret", 0o644), {}, "postgres_password_file"),
+    "unknown variable": (lambda _: None, {"GATEWAY_AUTO_COMMIT": SECRET}, "GATEWAY_AUTO_COMMIT"),
+}
+
+
+@pytest.fixture
+def writer_dir(data_dir: Path) -> Path:
+    """What the folder of a table writer holds (deploy/setup.sh): settings, contracts, one key."""
+    closed_file(data_dir, 0o400)
+    shutil.rmtree(data_dir / "credentials")
+    for name in ("credentials.toml", "keys/platform.key", "keys/ledger.key", f"keys/hospital-{FINESS}.key"):
+        (data_dir / name).unlink()
+    return data_dir
+
+
+def test_the_folder_of_a_table_writer_is_right(run: Run, writer_dir: Path) -> None:
+    code, shown, _ = run("config", "check", **WRITER)
+
+    assert code == 0
+    assert "a table writer, 1 hospitals; log: kafka, tables: postgresql" in shown
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("tables", "run")], ids=" ".join)
+@pytest.mark.parametrize("name", WRONG_WRITER)
+def test_a_wrong_table_writer_ends_with_78_and_one_line(
+    run: Run, writer_dir: Path, name: str, command: tuple[str, str]
+) -> None:
+    spoil, environ, named = WRONG_WRITER[name]
+    spoil(writer_dir)
+
+    code, shown, complaint = run(*command, **(WRITER | environ))
+
+    assert (code, shown) == (78, "")
+    assert len(complaint.splitlines()) == 1
+    assert named in complaint or "tables.key" in complaint
+    assert SECRET not in complaint
+
+
+def test_serve_refuses_the_folder_of_a_table_writer(run: Run, writer_dir: Path) -> None:
+    assert run("serve", **WRITER)[0] == 78
+
+
+def test_doctor_warns_of_the_keys_of_both_levels_in_one_folder_of_the_server_form(run: Run, data_dir: Path) -> None:
+    closed_file(data_dir, 0o400)
+    _, shown, _ = run("doctor", "--format", "json", **KAFKA)
+    (data_dir / "keys" / "tables.key").unlink()
+    _, parted, _ = run("doctor", "--format", "json", **KAFKA)
+
+    assert [line["state"] for line in map(json.loads, shown.splitlines()) if line["check"] == "keys"] == ["warning"]
+    assert '"keys"' not in parted
 
 
 def test_a_server_form_with_its_secrets_in_closed_files_is_right(run: Run, data_dir: Path) -> None:
