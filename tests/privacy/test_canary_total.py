@@ -1,17 +1,21 @@
-"""Tokens in every text of valid bundles and of 500 spoiled ones: none comes out, in any form, anywhere (P13).
+"""Canaries in every place of every type, sent right and sent wrong: none comes out, in any form, anywhere (P13).
 
-Searched: every answer and header, the log at DEBUG, metrics, audit, events as a consumer reads them, tables as an
-analyst reads them, every byte of the installation, the arguments of its processes. The positive control is the same
-search over what was sent.
+Searched: answers and headers, the log at DEBUG, metrics, audit, events, dead letters, tables, lake, every file of the
+installation and of its temporary folder, files that its processes hold open, their arguments and environment, what
+commands print. The positive control is the same search on a build whose scrubbing is off. The files of Kafka and
+PostgreSQL hold what the embedded log and tables hold: the same events, the same rows.
 """
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import copy
-import json
 import random
+import re
+import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,219 +23,250 @@ import httpx
 import orjson
 import pytest
 
-from gateway.synthetic.bundles import workload
-from tests.support.filled import Filler
-from tests.support.installation import Installation, snds_gateway
+from fhir_profiles.issues import catalogue
+from fhir_profiles.validator import Validator
+from streaming.accounts import Counts
+from streaming.embedded_log import EmbeddedLog
+from streaming.event import event_of
+from tests.support.canary import SPELLED, Tokens, exact_forms, folded_forms, found_in, tokens_in
+from tests.support.canary_bodies import laden_stays, spoiled, whole_types
+from tests.support.canary_faults import JUDGED, LIMITED, UNREACHABLE, Attempt, Faults
+from tests.support.canary_installation import CanaryInstallation, codes, said, unquoted
+from tests.support.canary_requests import attempts
+from tests.support.made_profiles import MADE
+from tests.support.raw_http import request, send
+from tests.support.scrubbed import KEYS, scrubbed
+from transformers.contract import Contract
 from transformers.deidentify.rules import load_rules
 
 pytestmark = pytest.mark.slow
 
-MARK = "zqcnryxkw"
 MUTATIONS = 500
-TEXTS = frozenset(
-    {"display", "text", "family", "given", "prefix", "city", "line", "title", "comment", "unit", "name", "postalCode"}
-)
+TEST_BUILD = (sys.executable, "-m", "tests.support.unscrubbed")
+STRANGER = Contract(finess="130786049", test=True)  # a hospital that the installation does not know
+RULES = load_rules()
+PSEUDONYM = re.compile(rb'"value":"([A-Za-z0-9_-]{22})"')
+Json = dict[str, Any]
 
 
-class Tokens:
-    """Numbered canaries that all hold the mark."""
+class Sent:
+    """What was posted, by whom, and what was answered."""
 
-    def __init__(self) -> None:
-        self.made: list[str] = []
+    def __init__(self, installation: CanaryInstallation) -> None:
+        self.callers = installation.callers()
+        self.port = installation.port
+        self.answers: list[httpx.Response] = []
 
-    def __call__(self) -> str:
-        self.made.append(f"{MARK}{len(self.made):06d}")
-        return self.made[-1]
+    def post(self, content: bytes, path: str = "/fhir") -> httpx.Response:
+        return self.attempt(Attempt("", content, path))
 
-
-def laden(posted: dict[str, Any], token: Tokens) -> dict[str, Any]:
-    """Put a token into every text, number, local id, url, narrative and unknown extension of a valid bundle."""
-    ids = {entry["resource"]["id"]: token() for entry in posted["entry"]}
-    bundle = renamed(posted, ids, token)
-    for entry in bundle["entry"]:
-        resource = entry["resource"]
-        resource["meta"]["source"] = f"https://dpi.example/{token()}"
-        resource["text"]["div"] = resource["text"]["div"].replace("<p>", f"<p>{token()} ")
-        if resource["resourceType"] == "Patient":
-            data = base64.b64encode(f"{token()} photo".encode()).decode()
-            resource["photo"] = [{"contentType": "image/png", "data": data, "title": token()}]
-            resource["_gender"] = {"extension": [{"url": f"https://ext.example/{token()}", "valueString": token()}]}
-    return bundle | {"id": token(), "identifier": {"system": f"https://lots.example/{token()}", "value": token()}}
+    def attempt(self, one: Attempt) -> httpx.Response:
+        client = self.callers[one.caller]
+        self.answers.append(client.request(one.method, one.path, content=one.body, headers=one.headers))
+        return self.answers[-1]
 
 
-def renamed(node: Any, ids: dict[str, str], token: Tokens, key: str = "") -> Any:
-    if isinstance(node, dict):
-        own = {name: renamed(value, ids, token, name) for name, value in node.items()}
-        number = isinstance(own.get("value"), str) and isinstance(own.get("system"), str)
-        if number and "finess" not in own["system"] and "213.1.4" not in own["system"]:
-            own["value"] = token()
-        return own
-    if isinstance(node, list):
-        return [renamed(one, ids, token, key) for one in node]
-    if not isinstance(node, str):
-        return node
-    if key in TEXTS and node not in ("generated",):
-        return token()
-    for before, after in ids.items():
-        if node == before or node.endswith(f"/{before}"):
-            return node[: len(node) - len(before)] + after
-    return node
+def test_no_token_comes_out_in_any_form_anywhere(tmp_path: Path) -> None:
+    token = Tokens()
+    stays = list(laden_stays(token))
+    whole = list(whole_types(Validator.load(), RULES.elements, iter(sorted(RULES.types)), token))
+    installation = CanaryInstallation(tmp_path)
+    asyncio.run(bury(installation, stays[0]))
+
+    with installation.serving():
+        sent = Sent(installation)
+        accepted = [sent.post(orjson.dumps(bundle)) for bundle in (*stays, *whole)]
+        harm(sent, [*stays, *whole], token)
+        told = attempted(sent, token)
+        raw = by_hand(installation.port, token)
+        rights = objection(sent, token)
+        accounts = installation.wait_idle()
+        outputs = installation.processes() | installation.tables()
+    outputs |= commands(installation, tmp_path, stays[1], token)
+    outputs |= {f"answer {number}": said(one) for number, one in enumerate(sent.answers)}
+    outputs |= raw | installation.files()
+
+    assert_sent_right(accepted, accounts, rights, installation)
+    assert [one.status_code for one in sent.answers if one.status_code >= 500] == []
+    assert [code for code, found in told.items() if code not in found] == []
+    seen = set().union(*map(codes, sent.answers), JUDGED, raw.keys())
+    assert sorted(catalogue().keys() - seen) == sorted(UNREACHABLE)
+    assert len(token.made) > 40_000
+    assert found_in(outputs) == []
+    # no artefact holds both an identity and its pseudonym (P17): those that hold pseudonyms were among those searched
+    pseudonyms = PSEUDONYM.findall(outputs["events tail --format json"])
+    holders = {
+        name.rpartition("/")[2] for name, content in outputs.items() if any(one in content for one in pseudonyms)
+    }
+    assert len(set(pseudonyms)) > 100
+    assert "events tail --format json" in holders
+    assert any(name.startswith("ops.sqlite") for name in holders)
 
 
-def filled(token: Tokens) -> Iterator[dict[str, Any]]:
-    """One resource of each type of the rules, filled from the definitions, one choice of each kept."""
-    elements = load_rules().elements
-    for name in sorted(load_rules().types):
-        filler = Filler(elements)
-        filler.token = token  # type: ignore[method-assign]
-        resource = filler.resource(name)
-        for key in [
-            key for key in resource if sum(key.startswith(stem) for stem in ("value", "onset")) and "_" not in key
-        ][1:]:
-            del resource[key]
-        yield resource | {"id": token()}
+def test_without_scrubbing_the_same_search_finds_what_was_sent(tmp_path: Path) -> None:
+    """The positive control: the real command line, whose rules let everything through."""
+    token = Tokens()
+    bundles = list(laden_stays(token))
+    bundles += whole_types(Validator.load(), RULES.elements, iter(sorted(RULES.types)), token)
+    resources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
+    planted = tokens_in(orjson.dumps(one) for one in resources if one["resourceType"] in RULES.types)
+    installation = CanaryInstallation(tmp_path)
+    installation.command = TEST_BUILD
+
+    with installation.serving():
+        sent = Sent(installation)
+        accepted = [sent.post(orjson.dumps(bundle)) for bundle in bundles]
+        installation.wait_idle()
+    files = installation.files()
+
+    assert {one.status_code for one in accepted} == {200}
+    assert len(planted) > 10_000
+    for name in ("events.sqlite", "ops.sqlite"):
+        held = [content for path, content in files.items() if path.endswith((name, f"{name}-wal"))]
+        assert len(planted & tokens_in(held)) >= 0.99 * len(planted), name
+    events = installation.run("events", "tail", "--format", "json")
+    assert len(planted & tokens_in([events])) >= 0.99 * len(planted)
+    assert found_in(files)
 
 
-def spoiled(node: Any, dice: random.Random, token: Tokens) -> Any:
-    """Change a few places: a text for a number, an unknown name, a missing element, a list for an object."""
-    if dice.random() < 0.04:
-        return dice.choice([token(), [token()], {token(): token()}, 12, None, True, {"reference": token()}])
-    if isinstance(node, dict):
-        kept = {name: spoiled(value, dice, token) for name, value in node.items() if dice.random() > 0.03}
-        return kept | ({token(): token()} if dice.random() < 0.05 else {})
-    if isinstance(node, list):
-        return [spoiled(one, dice, token) for one in node]
-    return node
+@pytest.mark.parametrize("spelled", SPELLED)
+def test_the_search_finds_the_mark_in_every_form(spelled: str) -> None:
+    assert len({*folded_forms(), *exact_forms()}) > 20
+    for written in disguises(spelled):
+        assert found_in({"x": b"..." + written + b"..."}), written
 
 
-def forms(mark: str) -> Iterator[bytes]:
-    """The mark as it is, in capitals, in base64 at each alignment, in hexadecimal and in UTF-16."""
-    yield mark.encode()
-    yield mark.upper().encode()
-    for shift in range(3):
-        encoded = base64.b64encode(b"\0" * shift + mark.encode()).decode().rstrip("=")
-        inner = encoded[(0, 2, 3)[shift] : -1 if (len(mark) + shift) % 3 else None]
-        yield inner.encode()
-        yield inner.replace("+", "-").replace("/", "_").encode()
-    yield mark.encode().hex().encode()
-    yield mark.encode().hex().upper().encode()
-    yield mark.encode("utf-16-le")
-    yield mark.encode("utf-16-be")
+def disguises(text: str) -> Iterator[bytes]:
+    """How a program could write a text, made with the standard library and not with the search's own functions."""
+    import base64
+    import html
+    import json
+    import urllib.parse
+
+    yield text.encode()
+    for before in (b"", b"a", b"ab", b"abc"):
+        yield base64.b64encode(before + text.encode() + b"xyz")
+        yield base64.urlsafe_b64encode(before + text.encode() + b"xyz")
+    yield text.encode().hex().encode()
+    yield text.encode().hex().upper().encode()
+    yield "".join(f"%{one:02X}" for one in text.encode()).encode()
+    yield urllib.parse.quote(f"{text} é").encode()
+    yield json.dumps(f"é{text}").encode()
+    yield html.escape(f"<{text}>").encode()
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32"):
+        yield text.encode(encoding)
 
 
-def found_in(outputs: dict[str, bytes]) -> list[tuple[str, bytes]]:
-    return [(name, form) for name, content in outputs.items() for form in forms(MARK) if form in content]
+async def bury(installation: CanaryInstallation, stay: Json) -> None:
+    """Put events of a hospital without a contract into the log: they become dead letters."""
+    log = EmbeddedLog(installation.data_dir / "events.sqlite")
+    made = scrubbed(stay, contract=STRANGER, with_keys=KEYS)
+    events = [
+        event_of(one, ledger=KEYS.ledger, received_at=datetime.now(UTC), definitions_version="x")
+        for one in made.bundles
+    ]
+    await log.publish(events, Counts(STRANGER.finess, received=1, published=1))
+    await log.close()
 
 
-def attack(
-    client: httpx.Client, bundles: list[dict[str, Any]], token: Tokens
-) -> Iterator[tuple[bytes, httpx.Response]]:
+def harm(sent: Sent, bundles: list[Json], token: Tokens) -> None:
     """Post spoiled bundles and resources by every route, with tokens in urls, queries and headers."""
     dice = random.Random(7)
-    sources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]] + list(filled(token))
+    sources = [entry["resource"] for bundle in bundles for entry in bundle["entry"]]
     for number in range(MUTATIONS):
         one = copy.deepcopy(dice.choice(sources))
         kind = one["resourceType"]
         wrong = spoiled(one, dice, token)
         path = dice.choice(["/fhir", f"/fhir/{kind}", f"/fhir/{kind}/$validate", "/fhir/$de-identify?explain=true"])
         if path == "/fhir":
-            request = {"method": dice.choice(["PUT", "POST", token()]), "url": f"{kind}/{token()}"}
-            entries = [{"resource": wrong, "request": request, "fullUrl": f"https://dpi.example/{kind}/{token()}"}]
-            wrong = {
-                "resourceType": "Bundle",
-                "type": dice.choice(["batch", "transaction", "collection"]),
-                "entry": entries,
-            }
+            asked = {"method": dice.choice(["PUT", "POST", token()]), "url": f"{kind}/{token()}"}
+            entries = [{"resource": wrong, "request": asked, "fullUrl": f"https://dpi.example/{kind}/{token()}"}]
+            wrong = {"resourceType": "Bundle", "type": dice.choice(["batch", "transaction", "collection"])}
+            wrong["entry"] = entries
         body = orjson.dumps(wrong)
         if number % 17 == 0:
             body = body[: dice.randrange(len(body))]
-        headers = {"X-Request-Id": token(), "Prefer": f"return={token()}"} if number % 5 == 0 else {}
-        yield body, client.request("PUT" if number % 11 == 0 else "POST", path, content=body, headers=headers)
-    for method, path in (
-        ("DELETE", f"/fhir/Patient/{token()}"), ("GET", f"/fhir/Patient/{token()}?name={token()}"),
-        ("GET", f"/{token()}"), ("POST", f"/fhir/{token()}"), ("POST", f"/rights/{token()}"), ("GET", "/metrics"),
-    ):  # fmt: skip
-        body = json.dumps({token(): token()}).encode()
-        yield body, client.request(method, path, content=body if method == "POST" else b"", headers={"Cookie": token()})
+        headers = {"X-Request-Id": token(), "Prefer": f"return={token()}", "Cookie": token(), "User-Agent": token()}
+        query = ("&" if "?" in path else "?") + f"{token()}={token()}" if number % 3 == 0 else ""
+        method = "PUT" if number % 11 == 0 else "POST"
+        sent.attempt(Attempt("", body, path + query, method, headers if number % 5 == 0 else {}))
 
 
-def test_no_token_comes_out_in_any_form_anywhere(tmp_path: Path) -> None:
-    token = Tokens()
-    bundles = [laden(orjson.loads(posted), token) for posted in workload(11, 3)]
-    planted = tuple(token.made)
-    installation = Installation(tmp_path / "data", "--test-identities", "--french-profiles", "declared")
-    settings = installation.data_dir / "gateway.toml"
-    settings.write_text('log_level = "debug"\n' + settings.read_text(encoding="utf-8"), encoding="utf-8")
-
-    with installation.serving(), installation.client() as client:
-        sent = [orjson.dumps(bundle) for bundle in bundles]
-        accepted = [client.post("/fhir", content=body) for body in sent]
-        attacked = list(attack(client, bundles, token))
-        accounts = installation.wait_idle()
-        arguments = b"".join(path.read_bytes() for path in processes(installation.pid))
-        tables = [name for (name,) in installation.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal")]
-        rows = {name: repr(installation.sql(f'SELECT * FROM "{name}"')).encode() for name in tables}
-    events = snds_gateway(
-        "events", "tail", "--data-dir", str(installation.data_dir), "--format", "json"
-    ).stdout.encode()
-
-    assert [answer.status_code for answer in accepted] == [200, 200, 200], accepted[0].text
-    assert accounts["published"] > 100
-    assert len(events.splitlines()) >= 3
-    answers = [*accepted, *(answer for _, answer in attacked)]
-    assert not [answer.status_code for answer in answers if answer.status_code >= 500]
-    assert len({answer.status_code for answer in answers}) >= 5
-    assert len(codes(answers)) >= 25, sorted(codes(answers))
-    outputs = {f"answer {number}": said(one) for number, one in enumerate(answers)}
-    outputs |= rows | {"events": events, "arguments": arguments}
-    outputs |= {path.name: content for path, content in installation.every_byte()}
-    assert found_in(outputs) == []
-    # positive control: the same search finds what was sent, and every planted token is in it, as it is or in base64
-    whole = b"".join(sent)
-    assert found_in({"sent": whole})
-    hidden = [one for one in planted if one.encode() not in whole]
-    assert len(hidden) <= 3  # the photographs
-    assert len(token.made) > 2000
+def attempted(sent: Sent, token: Tokens) -> dict[str, set[str]]:
+    """For each code that an attempt must trigger, what was told: asked about and sent."""
+    told: defaultdict[str, set[str]] = defaultdict(set)
+    for one in attempts(Faults(token)):
+        told[one.code] |= codes(sent.attempt(one))
+    return told
 
 
-def said(answer: httpx.Response) -> bytes:
-    """What an answer says; `$validate` alone may quote a code or an unknown name in its texts (DESIGN §3)."""
-    headers = repr(answer.headers).encode()
-    if "$validate" not in answer.url.path:
-        return answer.content + headers
-    unquoted = [{name: value for name, value in one.items() if name != "details"} for one in issues(answer.json())]
-    return orjson.dumps(unquoted) + headers
-
-
-def codes(answers: list[httpx.Response]) -> set[str]:
-    """The codes of every issue of every answer."""
-    return {
-        coding["code"]
-        for answer in answers
-        if answer.headers.get("content-type", "").startswith("application/fhir+json")
-        for issue in issues(answer.json())
-        for coding in issue.get("details", {}).get("coding", ())
+def by_hand(port: int, token: Tokens) -> dict[str, bytes]:
+    """Requests that are no HTTP: the answer by the code that it must hold."""
+    cases = {
+        "http-malformed": f"POST /fhir HTTP/1.1\r\nHost: x\r\nX {token()}: {token()}\r\n\r\n".encode(),
+        "headers-too-large": request("POST", f"/{token()}", X_Long=token() * 20_000),
     }
+    found = {}
+    for code, written in cases.items():
+        reply = send(port, written)
+        assert reply.codes == [code]
+        found[code] = reply.body + repr(reply.headers).encode()
+    return found
 
 
-def issues(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        if node.get("resourceType") == "OperationOutcome":
-            yield from node["issue"]
-        for value in node.values():
-            yield from issues(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from issues(value)
+def objection(sent: Sent, token: Tokens) -> list[int]:
+    """A person objects, is erased, and the receipts are read again."""
+    person = orjson.dumps(Faults(token).person())
+    statuses = []
+    for path in ("/rights/oppositions", "/rights/erasures"):
+        begun = sent.post(person, path)
+        statuses.append(begun.status_code)
+        statuses.append(sent.attempt(Attempt("", path=begun.headers["Location"], method="GET")).status_code)
+    statuses.append(sent.attempt(Attempt("", path="/metrics", method="GET")).status_code)
+    statuses.append(sent.attempt(Attempt("", person, "/rights/oppositions", caller=LIMITED)).status_code)
+    return statuses
 
 
-def processes(group: int) -> Iterator[Path]:
-    """The arguments and environment of every process of the installation."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                if int((folder / "stat").read_text().rpartition(")")[2].split()[2]) == group:
-                    yield folder / "cmdline"
-                    yield folder / "environ"
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
+def commands(installation: CanaryInstallation, folder: Path, stay: Json, token: Tokens) -> dict[str, bytes]:
+    """What commands print, on what is there and on a file full of tokens (outside what is searched afterwards)."""
+    posted = folder / "posted.json"
+    posted.write_bytes(orjson.dumps(stay))
+    judged = folder / "judged.json"
+    person = Faults(token).person(
+        extension=[{"url": f"http://example.org/{token()}", "valueString": f"<script>{token()}</script>"}]
+    )
+    judged.write_bytes(orjson.dumps(person))
+    judge = ("--judge", "example-urls=error", "--judge", "html-in-strings=error", "--profile", f"{MADE}obscure",
+             "--definitions", str(folder / "made.tgz"))  # fmt: skip
+    found = {
+        "deidentify": plain("deidentify", str(posted), "--explain"),
+        "convert": plain("convert", str(posted), "--format", "json"),
+        "validate": unquoted(plain("validate", str(judged), *judge, "--format", "json")),
+    }
+    for one in (("events", "tail", "--format", "json"), ("deadletter", "list"), ("audit", "export")):
+        found[" ".join(one)] = installation.run(*one)
+    assert all(code.encode() in found["validate"] for code in JUDGED)
+    assert b"hospital-unknown" in found["deadletter list"]
+    assert len(found["events tail --format json"].splitlines()) > 20
+    return found
+
+
+def plain(command: str, *arguments: str) -> bytes:
+    from tests.support.installation import snds_gateway
+
+    done = snds_gateway(command, *arguments, check=False)
+    return (done.stdout + done.stderr).encode()
+
+
+def assert_sent_right(
+    accepted: list[httpx.Response], accounts: Json, rights: list[int], installation: CanaryInstallation
+) -> None:
+    """The line did what it is for: else there would be nothing to search."""
+    statuses = [entry["response"]["status"] for one in accepted for entry in one.json()["entry"]]
+    assert {one.status_code for one in accepted} == {200}
+    assert set(statuses) == {"202 Accepted"}, statuses
+    assert accounts["dead_letters"] >= 1
+    assert accounts["published"] > 200
+    assert accounts["stays"]["written"] >= 2
+    assert rights == [201, 200, 201, 200, 200, 403]
+    assert list((installation.data_dir / "audit").glob("*.jsonl"))

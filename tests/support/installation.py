@@ -45,6 +45,8 @@ class Installation:
         self.port = free_port()
         self.pid = 0
         self.log = data_dir.parent / f"{data_dir.name}.log"
+        self.command = COMMAND  # a test build has another
+        self.environment: dict[str, str] = {}
         if not made:
             snds_gateway("init", "--data-dir", str(data_dir), "--finess", FINESS, *init_options)
 
@@ -65,10 +67,10 @@ class Installation:
         """Run `serve` in its own process group; end it by its id."""
         with self.log.open("ab") as log:
             server = subprocess.Popen(
-                [*COMMAND, "serve", "--data-dir", str(self.data_dir), "--port", str(self.port)],
+                [*self.command, "serve", "--data-dir", str(self.data_dir), "--port", str(self.port)],
                 stdout=log,
                 stderr=log,
-                env=_environment(),
+                env=_environment() | self.environment,
                 start_new_session=True,
             )
         self.pid = server.pid
