@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
@@ -12,6 +12,7 @@ import pytest
 from tests.support.filled import Filler, paths
 from tests.support.scrubbed import KEYS, TEST_CONTRACT
 from transformers.deidentify.elements import Element
+from transformers.deidentify.rulebook import Rule
 from transformers.deidentify.rules import Rules, load_rules
 from transformers.deidentify.scene import Scene
 
@@ -91,6 +92,61 @@ def test_the_list_of_surviving_paths_is_the_reviewed_one() -> None:
     found = sorted({one for name in RULES.types for one in expected(name, "", name)})
 
     assert found == SURVIVING.read_text(encoding="utf-8").split()
+
+
+def every_value(filler: Filler) -> dict[str, object]:
+    """One value of each type that an extension may have, all at once: what the rules do not list goes."""
+    coding = {"system": "http://loinc.org", "version": "2.77", "code": "718-7", "display": filler.token()}
+    texts = ("String", "Code", "Uri", "Url", "Canonical", "Markdown", "Id", "Oid", "Uuid", "Base64Binary", "DateTime")
+    return {
+        **{f"value{kind}": filler.token() for kind in texts},
+        **{f"value{kind}": 7 for kind in ("Integer", "PositiveInt", "UnsignedInt", "Decimal")},
+        "valueBoolean": True,
+        "valueCoding": coding,
+        "valueCodeableConcept": {"coding": [coding], "text": filler.token()},
+        "valueIdentifier": {"system": filler.token(), "value": filler.token()},
+        "valueReference": {"reference": f"Patient/{filler.token()}", "display": filler.token()},
+        "valueQuantity": {"value": 7, "unit": filler.token(), "code": filler.token()},
+        "valueAddress": {"text": filler.token()},
+        "valueHumanName": {"family": filler.token()},
+        "id": filler.token(),
+        "_valueString": {"id": filler.token()},
+    }
+
+
+def listed_values(rules: Mapping[str, Rule], place: str) -> Iterator[str]:
+    for name, rule in rules.items():
+        kind = name.removeprefix("value")
+        element = Element(kind if kind in RULES.elements.types else kind[:1].lower() + kind[1:], repeats=False)
+        yield from leaving(element, rule.action, "Extension", f"{place}.{name}", 0)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"), [(url, place) for url, rule in sorted(RULES.book.extensions.items()) for place in rule.on]
+)
+def test_of_a_listed_extension_leaves_what_the_rules_list_and_nothing_else(url: str, place: str) -> None:
+    rule = RULES.book.extensions[url]
+    filler = Filler(RULES.elements)
+    name, *steps = place.split(".")
+    resource = filler.resource(name)
+    node = resource
+    for step in steps:
+        node = node[step][0] if isinstance(node[step], list) else node[step]
+    parts = [{"url": part} | every_value(filler) for part in (*rule.parts, filler.token())]
+    node["extension"] = [
+        {"url": url, "extension": parts} | every_value(filler),
+        {"url": f"https://ext.example/{filler.token()}"} | every_value(filler),
+    ]
+
+    made = RULES.projections[name](resource, scene())
+
+    prefix = f"{place}.extension"
+    wanted = set(listed_values(rule.values, prefix))
+    for part in rule.parts.values():
+        below = set(listed_values(part, f"{prefix}.extension"))
+        wanted |= below | ({f"{prefix}.extension.url"} if below else set())
+    assert {one for one in paths(made, name) if one.startswith(prefix)} == wanted | {f"{prefix}.url"}
+    assert [token for token in filler.tokens if token.encode() in orjson.dumps(made)] == []
 
 
 @pytest.mark.parametrize("name", sorted(RULES.types))
