@@ -67,7 +67,7 @@ class _TypeCode:
             self._constraints(owner, common, part="usual")
             if is_resource:
                 with write.block("if e is not None:"):
-                    write(f"e = settle(e, {write.constant(path)})")
+                    write(f"e = settle(e, {write.constant(path)}, n, x)")
             write("return e")
         return name
 

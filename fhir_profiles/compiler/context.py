@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from fhir_profiles.compiler.extension_places import Places
     from fhir_profiles.compiler.findings import Findings
 
 Resolver = Callable[[str], "dict[str, Any] | None"]
@@ -20,11 +21,11 @@ Check = Callable[[Any, "CheckContext"], "Findings | None"]
 
 @dataclass(frozen=True, slots=True)
 class KnownExtension:
-    """An extension that a loaded package defines: its check and where it may stand (None: anywhere)."""
+    """An extension that a loaded package defines: its check and where it may stand (None: anywhere, without rules)."""
 
     key: str
     check: Check
-    contexts: frozenset[str] | None = None
+    places: Places | None = None
     modifier: bool = False
 
 

@@ -54,6 +54,14 @@ CORRECTIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "$this is dateTime implies $this.toString().length() >= 8",
             "vs-1 says: if effective[x] is a dateTime; a Period is allowed",
         ),
+        "type!='display' and (repeats=true or %extension.valueInteger=1)": (
+            "type!='display' and (repeats=true or %extension.value=1)",
+            "context rule of questionnaire-maxOccurs: the element is called value",
+        ),
+        "type!='display' and (required=true or %extension.valueInteger=0)": (
+            "type!='display' and (required=true or %extension.value=0)",
+            "context rule of questionnaire-minOccurs: the element is called value",
+        ),
         f"{_PROBLEM_LIST}category.select($this='problem-list-item').empty()": (
             f"{_PROBLEM_LIST}category.coding.where(code = 'problem-list-item').empty()",
             "con-3 compares a CodeableConcept with a string",

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from fhir_profiles.compiler import bound, extensions, findings, nested, primitives, runtime, slices
+from fhir_profiles.compiler import bound, extension_places, extensions, findings, nested, primitives, runtime, slices
 from fhir_profiles.compiler.context import Check, CheckContext, KnownExtension
 from fhir_profiles.compiler.findings import Findings
 from fhir_profiles.compiler.index import Index
@@ -22,7 +22,7 @@ from fhir_profiles.fhirpath import operations
 from fhir_profiles.terminology import Expansion
 
 ENTRY = "main"
-_PARTS = (primitives, findings, runtime, extensions, bound, nested, slices)
+_PARTS = (primitives, findings, runtime, extensions, extension_places, bound, nested, slices)
 _RUNTIME: Mapping[str, Any] = {
     name: value for part in _PARTS for name, value in vars(part).items() if callable(value) and name[0] != "_"
 } | {"fp": operations}
@@ -74,8 +74,7 @@ class Engine:
             facts = self._index.extension(url, scope)
             if facts is None:
                 return None  # not remembered: anybody can make up urls
-            contexts = None if facts.contexts is None else frozenset(facts.contexts)
-            found = KnownExtension(facts.key, self._stub("profile", facts.key), contexts, facts.modifier)
+            found = KnownExtension(facts.key, self._stub("profile", facts.key), facts.places(), facts.modifier)
             self._extensions[url, scope] = found
         return found
 
@@ -109,8 +108,7 @@ class Engine:
     def unchecked(self, kind: str, target: str) -> Iterator[tuple[str, str]]:
         """Yield the rules of one type or profile that cannot be checked: element or rule, reason."""
         yield from self._modules.module(kind, target).not_checked
-        for expression in self._index.unread_contexts(target):
-            yield f"context {expression}", "a context by FHIRPath that is more than a path"
+        yield from self._index.unread_contexts(target)
 
     def _targets(self) -> Iterator[tuple[str, str]]:
         for kind, targets in (("type", self._index.type_names), ("profile", self._index.profiles)):

@@ -5,18 +5,16 @@ Definitions are found by url in the scope of the resource's profiles. A url is q
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from fhir_profiles.compiler.context import CheckContext, KnownExtension
+from fhir_profiles.compiler.context import CheckContext
+from fhir_profiles.compiler.extension_places import pending
 from fhir_profiles.compiler.findings import Finding, Findings, add, stamp, up, upi
 from fhir_profiles.compiler.primitives import CHECKS
 from fhir_profiles.compiler.runtime import bad, bad_list, bad_object, quotable, unknown
 
 HL7 = "http://hl7.org/fhir/StructureDefinition/"
-_STEP = re.compile(r"\[[0-9]+\]|\.ofType\([A-Za-z]+\)|(?<=\.)_")
-_CHOICE = re.compile(r"\.([A-Za-z]+)\.ofType\(([A-Za-z])([A-Za-z0-9]*)\)")
 
 
 def extensions(found: Findings | None, value: object, x: CheckContext, contexts: tuple[str, ...]) -> Findings | None:
@@ -63,8 +61,8 @@ def _known(
     if known.modifier is not modifier:
         code = "extension-not-modifier" if modifier else "extension-is-modifier"
         below = add(below, Finding(code, profile=known.key))
-    if known.contexts is not None and known.contexts.isdisjoint(contexts):
-        below = add(below, _misplaced(known))
+    if known.places is not None and not known.places.allow(contexts):
+        below = add(below, pending(known.places, known.key, contexts))
     return below
 
 
@@ -77,33 +75,6 @@ def _unknown(url: str, *, modifier: bool) -> Finding | None:
     if url.startswith(HL7):
         return Finding("extension-unknown-hl7", quote=quotable("uri", url))
     return Finding("extension-unknown", quote=quotable("uri", url))
-
-
-def _misplaced(known: KnownExtension) -> Finding:
-    allowed = sorted(known.contexts or ())
-    return Finding(
-        "extension-context", params={"contexts": ", ".join(allowed)}, profile=known.key, contexts=tuple(allowed)
-    )
-
-
-def settle(found: Findings, resource_type: str) -> Findings | None:
-    """Drop the misplaced extensions that stand where the path from the resource allows them."""
-    kept = [one for one in found if one.contexts is None or not _stands_there(one, resource_type)]
-    for one in kept:
-        one.contexts = None
-    return kept or None
-
-
-def _stands_there(finding: Finding, resource_type: str) -> bool:
-    above = finding.path.rpartition(".")[0]
-    path = resource_type + _STEP.sub("", above)
-    choice = resource_type + _STEP.sub("", _CHOICE.sub(r".\1[x]", above))
-    typed = resource_type + _STEP.sub("", _CHOICE.sub(_key, above))
-    return not {path, choice, typed}.isdisjoint(finding.contexts or ())
-
-
-def _key(found: re.Match[str]) -> str:
-    return f".{found[1]}{found[2].upper()}{found[3]}"
 
 
 def siblings(

@@ -6,10 +6,13 @@ So the valid path builds no path at all; a finding's path grows by one step a le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fhir_profiles.issues import Issue, Severity, catalogue
 from fhir_profiles.positions import steps_of
+
+if TYPE_CHECKING:
+    from fhir_profiles.compiler.extension_places import Places
 
 LIMIT = 400
 NO_PARAMS: Mapping[str, str] = {}
@@ -18,7 +21,7 @@ NO_PARAMS: Mapping[str, str] = {}
 class Finding:
     """One violation, its path relative to the element whose check returned it."""
 
-    __slots__ = ("code", "contexts", "params", "path", "profile", "quote", "rule", "severity")
+    __slots__ = ("code", "params", "path", "placed", "places", "profile", "quote", "rule", "severity")
 
     def __init__(
         self,
@@ -30,7 +33,6 @@ class Finding:
         rule: str | None = None,
         quote: str | None = None,
         profile: str | None = None,
-        contexts: tuple[str, ...] | None = None,
     ) -> None:
         self.code = code
         self.path = path
@@ -39,7 +41,8 @@ class Finding:
         self.rule = rule
         self.quote = quote
         self.profile = profile  # whose rule it is, when it is not the profile being checked
-        self.contexts = contexts  # of an extension: settled by the resource, which knows the whole path
+        self.places: Places | None = None  # of an extension: settled by the resource, which knows the whole path
+        self.placed = False
 
 
 Findings = list[Finding]

@@ -5,33 +5,16 @@ Plain facts that a cache can keep, so that a warm start reads no definition at a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fhir_profiles.compiler.defects import defects_of
+from fhir_profiles.compiler.extension_facts import ExtensionFacts, facts_of
 from fhir_profiles.compiler.library import BASE, Definition, Library
 from fhir_profiles.compiler.primitives import uri_ok
 from fhir_profiles.model import CORE, short_type
 
-ANYWHERE = frozenset(("*", "Element", "CanonicalResource", "MetadataResource"))
-BY_PATH = ("element", "fhirpath")
-PATH = re.compile(r"[A-Z][A-Za-z0-9]*(\.[a-z][A-Za-z0-9]*)*")
 COMMON = ("http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org", "http://www.whocc.no/atc")
-
-
-@dataclass(frozen=True, slots=True)
-class ExtensionFacts:
-    """What is known of an extension without its code. `contexts` None: it may stand anywhere.
-
-    `unread` are contexts by FHIRPath that say more than a path: they are not checked, and that is told.
-    """
-
-    key: str
-    contexts: tuple[str, ...] | None
-    modifier: bool
-    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +36,12 @@ class Index:
     uris: frozenset[str]
     demanded: Mapping[str, tuple[str, ...]]
 
-    def unread_contexts(self, key: str) -> tuple[str, ...]:
-        """Return the expressions of the contexts of an extension that are not checked."""
+    def unread_contexts(self, key: str) -> list[tuple[str, str]]:
+        """Return the contexts and rules of an extension that are not checked, with the reason."""
         url = key.partition("|")[0]
         meant = (listed[url] for listed in self.meant.values() if url in listed)
         known = [self.extensions[url]] if url in self.extensions else []
-        return tuple(sorted({expression for one in (*known, *meant) if one.key == key for expression in one.unread}))
+        return sorted({(what, why) for one in (*known, *meant) if one.key == key for what, why in one.unread})
 
     def extension(self, url: str, scope: str) -> ExtensionFacts | None:
         """Return an extension as a package (or "": nobody in particular) means it."""
@@ -103,9 +86,9 @@ def index_of(library: Library) -> Index:
     types = {key: short_type(str(one.raw["type"])) for key, one in by_key.items()}
     profiles = frozenset(key for key, one in by_key.items() if one.raw.get("derivation") == "constraint")
     urls = sorted({one.url for key, one in by_key.items() if types[key] == "Extension" and key in profiles})
-    extensions = {url: _facts(library, url, "") for url in urls}
+    extensions = {url: facts_of(library, url, "") for url in urls}
     meant = {
-        scope: {url: facts for url in urls if (facts := _facts(library, url, scope)) != extensions[url]}
+        scope: {url: facts for url in urls if (facts := facts_of(library, url, scope)) != extensions[url]}
         for scope in library.packages
     }
     return Index(
@@ -147,23 +130,3 @@ def _bases(library: Library, by_key: Mapping[str, Definition]) -> dict[str, str]
         if above is not None:
             found[key] = above.key
     return found
-
-
-def _facts(library: Library, url: str, scope: str) -> ExtensionFacts:
-    """Read where an extension may stand. A FHIRPath that only names a path means the elements of that path; a context
-    by another extension cannot be told from a path.
-    """
-    definition = library.definition(url, scope=scope)
-    if definition is None:
-        raise KeyError(url)
-    raw = definition.raw
-    listed = [(str(one["type"]), str(one["expression"])) for one in raw.get("context", ())]
-    dropped = defects_of(definition.url, definition.key.partition("|")[2]).ignores("context")
-    unread = tuple(sorted(one for kind, one in listed if kind == "fhirpath" and not PATH.fullmatch(one)))
-    named = tuple(sorted(one for _, one in listed))
-    anywhere = not listed or dropped or bool(unread) or any(kind not in BY_PATH for kind, _ in listed)
-    contexts = None if anywhere or not ANYWHERE.isdisjoint(named) else named
-    view = raw.get("snapshot") or raw.get("differential") or {}
-    elements = view.get("element", ())
-    modifier = bool(elements and elements[0].get("isModifier"))
-    return ExtensionFacts(definition.key, contexts, modifier, () if dropped else unread)

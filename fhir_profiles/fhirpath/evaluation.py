@@ -1,4 +1,4 @@
-"""Evaluate a FHIRPath expression on a resource, compiled as constraints are. For tests, tools and the curious.
+"""Evaluate a FHIRPath expression on a resource, compiled as constraints are: where an extension may stand, and tests.
 
 Raises Untranslatable for what is no expression, Unevaluable and Unknown for what has no answer on this resource.
 """
@@ -25,8 +25,11 @@ def evaluate(expression: str, resource: dict[str, Any], *, context: CheckContext
 
 
 @lru_cache(maxsize=4096)
-def compiled(expression: str, focus: str) -> Any:  # noqa: ANN401 — a generated function
-    """Return the Python function of an expression on a type."""
+def compiled(expression: str, focus: str, *, of_extension: bool = False) -> Any:  # noqa: ANN401 — a generated function
+    """Return the Python function of an expression on a type: of the JSON, the context and, of a primitive, its `_`.
+
+    With `of_extension` it may name %extension.
+    """
     constants: dict[str, Any] = {}
     names: dict[tuple[type, Any], str] = {}
 
@@ -35,7 +38,7 @@ def compiled(expression: str, focus: str) -> Any:  # noqa: ANN401 — a generate
         constants[name] = value
         return name
 
-    source = translate(expression, focus=focus, constant=constant)
+    source = translate(expression, focus=focus, constant=constant, beside="b", of_extension=of_extension)
     namespace: dict[str, Any] = {"fp": operations, **constants}
-    exec(compile(f"def f(n, x):\n    return {source}\n", "<fhirpath>", "exec"), namespace)  # noqa: S102 — ours
+    exec(compile(f"def f(n, x, b=None):\n    return {source}\n", "<fhirpath>", "exec"), namespace)  # noqa: S102 — ours
     return namespace["f"]

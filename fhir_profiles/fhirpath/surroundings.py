@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SYSTEM_NAMES = {"bool": "Boolean", "str": "String", "int": "Integer", "Decimal": "Decimal", "Quantity": "Quantity"}
 _MOMENT_NAMES = {"date": "Date", "dateTime": "DateTime", "time": "Time"}
+EXTENSION = ("%extension",)  # where the context keeps it
 SYSTEM = frozenset({*_SYSTEM_NAMES.values(), *_MOMENT_NAMES.values(), "Any"})
 
 
@@ -36,6 +37,14 @@ def resource(x: CheckContext) -> Collection:
 def root_resource(x: CheckContext) -> Collection:
     """Return %rootResource."""
     return [make_node(x.root, "Resource")]
+
+
+def extension_in_question(x: CheckContext) -> Collection:
+    """Return %extension: the one whose contextInvariant is evaluated. Raises Unevaluable anywhere else."""
+    found: Node | None = x.kept.get(EXTENSION)
+    if found is None:
+        raise Unevaluable("no extension is in question")
+    return [found]
 
 
 def head(c: Collection, name: str) -> Collection:

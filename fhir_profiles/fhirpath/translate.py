@@ -48,17 +48,21 @@ class Scope:
     depth: int = 0
 
 
-def translate(expression: str, *, focus: str, constant: Constant, beside: str = "None") -> str:
+def translate(
+    expression: str, *, focus: str, constant: Constant, beside: str = "None", of_extension: bool = False
+) -> str:
     """Return the source of one Python expression over `n`, the JSON of the focus, and `x`, the CheckContext.
 
     `focus` is the type path of the focus (`Patient.contact`). Raises Untranslatable.
     """
-    return translate_tree(parse(expression), focus=focus, constant=constant, beside=beside)
+    translator = _Translator(focus, constant, beside)
+    translator.of_extension = of_extension  # a rule about an extension: only there %extension means something
+    return shallow(translator.whole(parse(expression)))
 
 
-def translate_tree(tree: Expression, *, focus: str, constant: Constant, beside: str = "None") -> str:
+def translate_tree(tree: Expression, *, focus: str, constant: Constant) -> str:
     """Return the source of a parsed expression, as `translate` does."""
-    return shallow(_Translator(focus, constant, beside).whole(tree))
+    return shallow(_Translator(focus, constant).whole(tree))
 
 
 def shallow(source: str) -> str:
@@ -84,6 +88,7 @@ class _Translator:
     def __init__(self, focus: str, constant: Constant, beside: str = "None") -> None:
         self.constant = constant
         self.keeping = False
+        self.of_extension = False
         path = constant(focus)
         self.start = f"fp.focus(n, {path})" if beside == "None" else f"fp.focus(n, {path}, {beside})"
 
@@ -156,6 +161,8 @@ class _Translator:
             return "fp.root_resource(x)"
         if node.name == "context":
             return "t0"
+        if node.name == "extension" and self.of_extension:
+            return "fp.extension_in_question(x)"
         url = URLS.get(node.name)
         for prefix, base in URL_PREFIXES:
             if url is None and node.name.startswith(prefix):

@@ -274,18 +274,3 @@ def archived(path: Path, files: dict[str, Any]) -> Path:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return path
-
-
-def test_a_context_by_fhirpath_that_is_a_path_is_checked_and_another_one_is_listed(tmp_path: Path) -> None:
-    by_path = {"context": [{"type": "fhirpath", "expression": "Patient.name"}]}
-    by_more = {"context": [{"type": "fhirpath", "expression": "Patient.name.where(use = 'old')"}]}
-    validator = made(tmp_path, extension("a", "string") | by_path, extension("b", "string") | by_more)
-    here, there = ([{"url": MADE + name, "valueString": "x"}] for name in "ab")
-
-    assert errors(validator, patient(name=[{"text": "x", "extension": [*here, *there]}])) == []
-    assert errors(validator, patient(name=[{"text": "x"}], extension=[*here, *there])) == [
-        ("extension-context", "Patient.extension[0]")
-    ]
-    assert [(key, rule) for key, rule, _ in validator.profiles.not_checked() if key.startswith(MADE)] == [
-        (f"{MADE}b|1", "context Patient.name.where(use = 'old')")
-    ]

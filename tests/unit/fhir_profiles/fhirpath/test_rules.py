@@ -16,6 +16,7 @@ from fhir_profiles.compiler.context import CheckContext
 from fhir_profiles.compiler.corrections import CORRECTIONS, SKIPPED
 from fhir_profiles.compiler.writer import Writer
 from fhir_profiles.fhirpath.types import PRIMITIVES, of_library, r4_types
+from fhir_profiles.package import packaged
 from tests.support.fhirpath_rules import elements, library, rules, structures
 
 FOLDERS = ("fhir-fr/examples", "fhir-fr-2.1.0", "fhir-eds", "hl7-cases/validator/files", "hl7-cases/fhirpath/input")
@@ -43,6 +44,7 @@ def test_every_correction_and_every_skipped_rule_is_still_published() -> None:
     published = {
         rule.expression for _, structure in structures() for one in structure.elements for rule in one.constraints
     }
+    published |= {rule for one in packaged("r4").resources for rule in one.get("contextInvariant", ())}
 
     assert set(CORRECTIONS) - published == set()
     assert set(SKIPPED) - published == set()
