@@ -14,7 +14,7 @@ from gateway.clients import Clients, load_clients
 from gateway.contract_history import keep_version
 from gateway.contracts import Hospitals, load_hospitals
 from transformers.contract import Contract
-from transformers.deidentify.keys import GatewayKeys, load_gateway_keys
+from transformers.deidentify.keys import PLATFORM, GatewayKeys, load_gateway_keys
 
 KEYS = "keys"
 Seen = tuple[tuple[str, int, int], ...]
@@ -69,8 +69,8 @@ class Access:
         return hospitals, keys, known
 
     def _look(self) -> Seen:
-        """Return name, time and size of each file that says who may call."""
-        paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE]
+        """Return name, time and size of each file that says who may call, and of the key that can be replaced."""
+        paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE, self._data_dir / KEYS / PLATFORM]
         paths += [*clients.files_of(self._data_dir), *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
         found = []
         for path in paths:

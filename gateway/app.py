@@ -44,6 +44,7 @@ HANDLERS: Mapping[str, Handler] = {
     "openapi": openapi,
     "oppose": rights_endpoint.oppose,
     "erase": rights_endpoint.erase,
+    "limit": rights_endpoint.limit,
     "withdraw": rights_endpoint.withdraw,
     "receipt": rights_endpoint.show,
     "token": token,
@@ -209,4 +210,6 @@ def _audited(exchange: Exchange, answer: Answer, seconds: float) -> dict[str, An
         line["receipt"] = exchange.receipt
     if exchange.events:
         line["events"] = exchange.events
+    if exchange.acts:
+        line["acts"] = exchange.acts
     return line

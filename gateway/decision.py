@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from fhir_profiles.bundle import parse
 from fhir_profiles.errors import Forbidden, Invalid, Refused, TooLarge
@@ -18,6 +19,7 @@ from fhir_profiles.french.finess import foreign_providers
 from fhir_profiles.issues import Issue, issue
 from fhir_profiles.positions import with_positions
 from fhir_profiles.values import ParsedBundle, RawBundle, Verdict
+from gateway.consents import NEEDS_RIGHTS, Told, told
 from gateway.exchange import Target
 from gateway.house import Yardstick
 from streaming.broker import Counts
@@ -26,6 +28,8 @@ from transformers.contract import Contract
 from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.scrub import scrub
 from transformers.deidentify.values import Former
+
+NOTHING: Mapping[int, Issue] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class Decision:
 
     `refusal` is why the whole of it is refused, else None; then `entry_issues` says of each entry what was found, and
     `refused` which ones (of a batch) go no further. `carried` are the entries that each event carries, `former` what
-    its person was called under replaced keys; `dropped` counts what the rules left out, by rule.
+    its person was called under replaced keys; `dropped` counts what the rules left out, by rule; `consents` are those
+    that may be acts on a person's rights.
     """
 
     counts: Counts
@@ -58,15 +63,26 @@ class Decision:
     entry_issues: Mapping[int, tuple[Issue, ...]] = field(default_factory=dict)
     refused: frozenset[int] = frozenset()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    consents: tuple[Told, ...] = ()
 
     def __repr__(self) -> str:
         return f"Decision(entries={self.entries}, refused={len(self.refused)}, events={len(self.events)})"
 
 
 def decide(
-    raw: RawBundle, target: Target, *, sender: Sender, yardstick: Yardstick, received_at: datetime, placed: bool
+    raw: RawBundle,
+    target: Target,
+    *,
+    sender: Sender,
+    yardstick: Yardstick,
+    received_at: datetime,
+    placed: bool,
+    refusing: Mapping[int, Issue] = NOTHING,
 ) -> Decision:
-    """Decide on one request. `placed` asks for lines and columns on the issues of an accepted one too."""
+    """Decide on one request. `placed` asks for lines and columns on the issues of an accepted one too.
+
+    `refusing` are entries that go no further, whatever is found in them (a Consent that is no act of this caller).
+    """
     finess = sender.contract.finess
     try:
         parsed = parse(
@@ -79,7 +95,7 @@ def decide(
     except Refused as refusal:
         return Decision(Counts(finess, received=1, refused=1), refusal=_placed(refusal, raw))
     try:
-        decision = _judge(parsed, sender=sender, yardstick=yardstick, received_at=received_at)
+        decision = _judge(parsed, sender=sender, yardstick=yardstick, received_at=received_at, refusing=refusing)
     except Refused as refusal:
         total = len(parsed.entries)
         receipt = sender.keys.ledger.receipt(finess, parsed.canonical)
@@ -88,7 +104,9 @@ def decide(
     return _with_places(decision, raw) if placed or decision.refused else decision
 
 
-def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, received_at: datetime) -> Decision:
+def _judge(
+    parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, received_at: datetime, refusing: Mapping[int, Issue]
+) -> Decision:
     """Validate, check the provider, scrub. Raises Refused when the whole is refused."""
     contract = sender.contract
     verdict = yardstick.validator.validate(parsed, french_profiles=contract.french_profiles)
@@ -96,6 +114,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
     if any(one.blocks for one in verdict.bundle_issues) or (verdict.valid is None and parsed.all_or_nothing):
         raise Invalid(*verdict.issues)
     _check_providers(parsed, contract)
+    verdict = _without(verdict, refusing, parsed)
     found: defaultdict[int, tuple[Issue, ...]] = defaultdict(tuple, verdict.entry_issues)
     total = len(parsed.entries)
     refused = _refused_by(verdict, total)
@@ -103,6 +122,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
     carried: tuple[tuple[int, ...], ...] = ()
     former: tuple[tuple[Former, ...], ...] = ()
     dropped: Mapping[str, int] = {}
+    consents: tuple[Told, ...] = ()
     if verdict.valid is not None and verdict.valid.accepted:
         scrubbed = scrub(
             verdict.valid, contract=contract, source=sender.source, keys=sender.keys, rules=yardstick.rules
@@ -115,6 +135,7 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
         dropped = scrubbed.dropped
         carried = tuple(bundle.indices for bundle in scrubbed.bundles)
         former = tuple(bundle.former for bundle in scrubbed.bundles)
+        consents = told(parsed.entries, verdict.valid.accepted, scrubbed.bundles)
         events = tuple(
             event_of(
                 bundle,
@@ -138,7 +159,32 @@ def _judge(parsed: ParsedBundle, *, sender: Sender, yardstick: Yardstick, receiv
         entry_issues=found,
         refused=frozenset(refused),
         dropped=dropped,
+        consents=consents,
     )
+
+
+def _without(verdict: Verdict, refusing: Mapping[int, Issue], parsed: ParsedBundle) -> Verdict:
+    """Return the verdict without these entries. Raises Refused when one of them refuses the whole."""
+    if not refusing or verdict.valid is None:
+        return verdict
+    if parsed.all_or_nothing:
+        lacks_rights = any(one.code == NEEDS_RIGHTS for one in refusing.values())
+        raise (Forbidden if lacks_rights else Invalid)(*refusing.values())
+    issues = {
+        index: (*verdict.entry_issues.get(index, ()), *((refusing[index],) if index in refusing else ()))
+        for index in {*verdict.entry_issues, *refusing}
+    }
+    accepted = tuple(index for index in verdict.valid.accepted if index not in refusing)
+    return Verdict(verdict.bundle_issues, issues, replace(verdict.valid, accepted=accepted))
+
+
+def with_said(decision: Decision, said: Mapping[int, Issue]) -> Decision:
+    """Return the decision with one more issue on some of its entries."""
+    issues = {
+        **decision.entry_issues,
+        **{index: (*decision.entry_issues.get(index, ()), said[index]) for index in said},
+    }
+    return replace(decision, entry_issues=issues) if said and decision.refusal is None else decision
 
 
 def _check_providers(parsed: ParsedBundle, contract: Contract) -> None:

@@ -54,6 +54,7 @@ class Exchange:
     counts: Counts | None = None
     receipt: str = ""
     events: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
     size: int = 0
     body_read: bool = False
 

@@ -10,19 +10,25 @@ that is refused or fails has published nothing, or its resend is harmless. Promi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from fhir_profiles.errors import Invalid, MethodNotAllowed, NotFound, Refused, Unavailable
-from fhir_profiles.issues import issue
+from fhir_profiles.issues import Issue, issue
 from fhir_profiles.resource_types import RESOURCE_TYPES
 from fhir_profiles.values import RawBundle
 from gateway.admission import Place
 from gateway.answers import answer
 from gateway.body import form_of, read_body
-from gateway.decision import Decision, Sender, decide
+from gateway.consents import judge
+from gateway.decision import NOTHING, Decision, Sender, decide, with_said
 from gateway.exchange import Exchange, Target
 from gateway.outcomes import Answer
+from gateway.rights import SCOPE as RIGHTS
+from gateway.rights import act_on
 from gateway.suppression import teach, without_opposed
 from gateway.worker import Worker
 from streaming.broker import Counts
+from streaming.opposition import Acts
 from transformers.contract import Contract
 
 # The gateway keeps no state that a condition could be compared with: ignoring one would be a lie.
@@ -36,9 +42,9 @@ async def take(exchange: Exchange, worker: Worker) -> Answer:
     if not worker.publisher.ready() or worker.health.missing():
         raise Unavailable("not-ready")
     with worker.admission.enter(caller.finess) as place:
-        decision = await _decided(exchange, worker, place)
+        decision, acts = await _decided(exchange, worker, place)
         if decision.events:
-            decision = await _without_opposed(decision, worker, caller.contract)
+            decision = await _without_opposed(decision, acts or await worker.acts(), worker, caller.contract)
         exchange.counts = decision.counts
         exchange.receipt = decision.receipt
         await worker.publisher.publish(decision.events, decision.counts)
@@ -55,8 +61,11 @@ def check_target(target: Target) -> None:
         raise MethodNotAllowed(issue("route-method", allowed="POST"))
 
 
-async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision:
-    """Read the body and decide on it; what cannot even be read counts as one entry, refused."""
+async def _decided(exchange: Exchange, worker: Worker, place: Place) -> tuple[Decision, Acts | None]:
+    """Read the body and decide on it; what cannot even be read counts as one entry, refused.
+
+    The acts are there when a Consent of it was one: they are kept before anything is published.
+    """
     assert exchange.caller is not None
     keys = worker.keys.get(exchange.caller.finess)
     if keys is None:  # the contract ended this very moment
@@ -65,23 +74,42 @@ async def _decided(exchange: Exchange, worker: Worker, place: Place) -> Decision
     try:
         raw = RawBundle(await body_of(exchange, worker, place))
     except Refused as refusal:
-        return Decision(Counts(exchange.caller.finess, received=1, refused=1), refusal=refusal)
-    return await worker.compute(
-        exchange,
-        lambda: decide(
+        return Decision(Counts(exchange.caller.finess, received=1, refused=1), refusal=refusal), None
+
+    def decided(refusing: Mapping[int, Issue]) -> Decision:
+        return decide(
             raw,
             exchange.target,
             sender=sender,
             yardstick=worker.yardstick,
             received_at=exchange.received_at,
             placed=exchange.preference == "OperationOutcome",
-        ),
-    )
+            refusing=refusing,
+        )
+
+    decision = await worker.compute(exchange, lambda: decided(NOTHING))
+    return await _acted(decision, decided, exchange, worker) if decision.consents else (decision, None)
 
 
-async def _without_opposed(decision: Decision, worker: Worker, contract: Contract) -> Decision:
+async def _acted(
+    decision: Decision, decided: Callable[[Mapping[int, Issue]], Decision], exchange: Exchange, worker: Worker
+) -> tuple[Decision, Acts | None]:
+    """Carry out what the Consents of a request say, and refuse those that may not say it (`gateway.consents`)."""
+    assert exchange.caller is not None
+    finess = exchange.caller.finess
+    judged = judge(decision.consents, await worker.acts(), finess=finess, may_act=RIGHTS in exchange.caller.scopes)
+    if judged.refused:
+        decision = await worker.compute(exchange, lambda: decided(judged.refused))
+    if decision.refusal is not None or not (judged.begun or judged.ended):
+        return with_said(decision, judged.said), None
+    done = await worker.consult(lambda register: act_on(judged, register, finess=finess))
+    exchange.acts = done.receipts
+    return with_said(decision, {**judged.said, **done.said}), done.acts
+
+
+async def _without_opposed(decision: Decision, acts: Acts, worker: Worker, contract: Contract) -> Decision:
     """Leave out who objected; what was learnt of them is in the register before anything is published."""
-    left, learnt = without_opposed(decision, await worker.acts(), contract)
+    left, learnt = without_opposed(decision, acts, contract)
     if learnt:
         await worker.consult(lambda register: teach(register, learnt))
     return left

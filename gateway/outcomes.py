@@ -36,7 +36,9 @@ STATUS: Mapping[type[errors.PipelineError], HTTPStatus] = MappingProxyType(
     }
 )
 # Issues that give a refused entry of a batch a status other than 422.
-ENTRY_STATUS: Mapping[str, HTTPStatus] = MappingProxyType({"method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED})
+ENTRY_STATUS: Mapping[str, HTTPStatus] = MappingProxyType(
+    {"method-not-allowed": HTTPStatus.METHOD_NOT_ALLOWED, "consent-needs-rights": HTTPStatus.FORBIDDEN}
+)
 ACCEPTED = "202 Accepted"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,19 +20,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fhir_profiles.bundle import parse
 from fhir_profiles.errors import Invalid, NotFound, PipelineError
-from fhir_profiles.issues import issue
+from fhir_profiles.issues import Issue, issue
 from fhir_profiles.positions import with_positions
+from gateway.consents import REFUSED, Judged, told
 from gateway.decision import Sender
 from gateway.house import Yardstick
 from streaming.erasure import Effect
-from streaming.naming import Key, keys_of_act
-from streaming.opposition import PLATFORM, Act, Kind
+from streaming.naming import CONSENT, Key, keys_of_act
+from streaming.opposition import PLATFORM, Act, Acts, Kind
 from streaming.register import Register
 from streaming.staging import resources_of
 from transformers.deidentify.pseudonyms import Key as Secret
 from transformers.deidentify.scrub import scrub
 
+SCOPE = "rights"
 GROUNDS = ("request", "objection", "withdrawn-consent", "unlawful", "obligation", "no-longer-needed")
+OBJECTION = GROUNDS[1]
+KEEPING_OUT: tuple[Kind, ...] = ("opposition", "erasure")
 PURPOSE = "ledger/rights-receipt"
 # After its retention a segment of the log lives a day at most, and a checkpoint or a lagging replica one more.
 AFTER_RETENTION_DAYS = 2
@@ -47,14 +52,23 @@ class Asked:
     ground: str
 
 
-def keys_of_person(content: bytes, *, sender: Sender, yardstick: Yardstick) -> frozenset[Key]:
+@dataclass(frozen=True, slots=True, repr=False)
+class Done:
+    """What the Consents of a request did: numbers of receipts, what is said of each entry, all acts as they are now."""
+
+    receipts: tuple[str, ...]
+    said: Mapping[int, Issue]
+    acts: Acts
+
+
+def keys_of_person(content: bytes, *, sender: Sender, yardstick: Yardstick, consent: bool = False) -> frozenset[Key]:
     """Return the pseudonyms of the one person that a Patient, or a Bundle of Patient and Coverage, describes.
 
-    Raises Malformed, TooLarge, or Invalid with the reason.
+    With `consent` the Bundle may hold the Consent that says so. Raises Malformed, TooLarge, or Invalid with the reason.
     """
     parsed = parse(content, yardstick.limits)
     kinds = {entry.type for entry in parsed.entries}
-    if not kinds <= {"Patient", "Coverage"} or "Patient" not in kinds:
+    if not kinds <= {"Patient", "Coverage", *(("Consent",) if consent else ())} or "Patient" not in kinds:
         raise Invalid(issue("person-missing"))
     verdict = yardstick.validator.validate(parsed, french_profiles="declared")
     if verdict.valid is None:
@@ -65,16 +79,28 @@ def keys_of_person(content: bytes, *, sender: Sender, yardstick: Yardstick) -> f
     if scrubbed.refused:
         raise Invalid(*(issue(code, parsed.entries[index].path) for index, code in sorted(scrubbed.refused.items())))
     resources = [one for bundle in scrubbed.bundles for one in resources_of(bundle.body)]
+    former = frozenset((kind, "", old) for bundle in scrubbed.bundles for kind, old, _ in bundle.former)
+    consents = told(parsed.entries, verdict.valid.accepted, scrubbed.bundles)
+    wrong = [REFUSED.get(one.reading, "consent-unclear") for one in consents if one.reading != "oppose"]
+    if wrong:
+        raise Invalid(issue(wrong[0]))
     try:
-        return keys_of_act(sender.contract.finess, resources)
+        keys = keys_of_act(sender.contract.finess, resources)
     except PipelineError as error:
         raise Invalid(issue(error.code)) from None
+    return keys | former | {key for one in consents for key in one.mark}
 
 
 def begin(asked: Asked, keys: frozenset[Key], register: Register) -> Act:
-    """Keep an act; the same act on the same person again is the one that is in force. Raises Unavailable."""
+    """Keep an act; the same act on the same person again is the one that is in force. Raises Unavailable.
+
+    What is told of the person beyond what it knows is learnt. An act of a Consent and one that was asked for otherwise
+    are two, and end apart.
+    """
     for known in register.acts().of(asked.perimeter, keys):
-        if known.kind == asked.kind and known.finess == asked.perimeter:
+        if (known.kind, known.finess, _consents(known.keys)) == (asked.kind, asked.perimeter, _consents(keys)):
+            if keys - known.keys:
+                register.learn(known.id, keys - known.keys)
             return known
     act = Act(secrets.token_urlsafe(16), asked.kind, asked.perimeter, asked.ground, _now(), None, keys)
     register.keep(act)
@@ -90,12 +116,32 @@ def withdraw(number: str, perimeters: tuple[str, ...], register: Register) -> Ac
     return act
 
 
-def withdraw_person(keys: frozenset[Key], perimeter: str, register: Register) -> tuple[Act, ...]:
-    """End every act that this perimeter holds on a person. Raises NotFound when there is none, Unavailable."""
-    found = [act for act in register.acts().of(perimeter, keys) if act.finess == perimeter]
+def withdraw_person(
+    keys: frozenset[Key], perimeter: str, register: Register, *, kinds: Container[Kind] = KEEPING_OUT
+) -> tuple[Act, ...]:
+    """End every act of these kinds that this perimeter holds on a person.
+
+    Raises NotFound when there is none, Unavailable.
+    """
+    held = register.acts().of(perimeter, keys)
+    found = [act for act in held if act.finess == perimeter and act.kind in kinds]
     if not found:
         raise NotFound(issue("receipt-unknown"))
     return tuple(withdraw(act.id, (perimeter,), register) for act in found)
+
+
+def act_on(judged: Judged, register: Register, *, finess: str) -> Done:
+    """Keep what the Consents of a request say: ends first, so that a new denial in place of an old one holds."""
+    receipts, said = [], {}
+    for one, act in judged.ended:
+        withdraw(act.id, (act.finess,), register)
+        receipts.append(act.id)
+        said[one.index] = issue("consent-ended", one.path, receipt=act.id)
+    for one in judged.begun:
+        act = begin(Asked("opposition", finess, OBJECTION), one.keys, register)
+        receipts.append(act.id)
+        said[one.index] = issue("consent-kept", one.path, receipt=act.id)
+    return Done(tuple(receipts), said, register.acts())
 
 
 def find(number: str, perimeters: tuple[str, ...], register: Register) -> Act:
@@ -148,6 +194,10 @@ def signing_key(ledger: Secret) -> Ed25519PrivateKey:
 def public_key(ledger: Secret) -> bytes:
     """Return what verifies them, 32 bytes."""
     return signing_key(ledger).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _consents(keys: frozenset[Key]) -> frozenset[Key]:
+    return frozenset(key for key in keys if key[0] == CONSENT)
 
 
 def _signed(said: dict[str, Any]) -> bytes:

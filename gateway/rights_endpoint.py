@@ -15,7 +15,7 @@ from gateway.decision import Sender
 from gateway.exchange import Exchange
 from gateway.intake import body_of
 from gateway.outcomes import Answer
-from gateway.rights import GROUNDS, KAFKA_RETENTION_DAYS, Asked
+from gateway.rights import GROUNDS, KAFKA_RETENTION_DAYS, SCOPE, Asked
 from gateway.settings import Settings
 from gateway.worker import Worker
 from streaming import sqlite
@@ -24,7 +24,7 @@ from streaming.erasure import Effect, effect
 from streaming.opposition import PLATFORM, Act, Kind
 
 JSON = "application/json"
-SCOPE, PLATFORM_SCOPE = "rights", "rights-platform"
+PLATFORM_SCOPE = "rights-platform"
 
 
 async def oppose(exchange: Exchange, worker: Worker) -> Answer:
@@ -35,6 +35,11 @@ async def oppose(exchange: Exchange, worker: Worker) -> Answer:
 async def erase(exchange: Exchange, worker: Worker) -> Answer:
     """Take an erasure in."""
     return await _begin(exchange, worker, "erasure")
+
+
+async def limit(exchange: Exchange, worker: Worker) -> Answer:
+    """Take a limitation in: rows are kept, and kept from readers."""
+    return await _begin(exchange, worker, "limitation")
 
 
 async def withdraw(exchange: Exchange, worker: Worker) -> Answer:
@@ -71,7 +76,10 @@ async def _begin(exchange: Exchange, worker: Worker, kind: Kind) -> Answer:
     with worker.admission.enter(caller.finess) as place:
         content = await body_of(exchange, worker, place)
         known = await worker.compute(
-            exchange, lambda: rights.keys_of_person(content, sender=sender, yardstick=worker.yardstick)
+            exchange,
+            lambda: rights.keys_of_person(
+                content, sender=sender, yardstick=worker.yardstick, consent=kind == "opposition"
+            ),
         )
         act = await worker.consult(lambda register: rights.begin(asked, known, register))
     exchange.receipt = act.id

@@ -72,6 +72,11 @@ ROUTES = (
         "erase", "/rights/erasures", ("POST",), "erase", "Erase a person", "rights", body=True, answers=(201,),
         query=("perimeter", "ground"),
     ),
+    Route(
+        "limit", "/rights/limitations", ("POST",), "limit", "Keep a person's rows from readers", "rights", body=True,
+        answers=(201,), query=("perimeter", "ground"),
+    ),
+    Route("lift", "/rights/limitations/{id}", ("DELETE",), "withdraw", "End a limitation", "rights", answers=(204,)),
     Route("receipt", "/rights/receipts/{id}", ("GET",), "receipt", "Signed receipt of an act", "rights"),
     Route(
         "smart", "/fhir/.well-known/smart-configuration", ("GET", "HEAD"), "smart", "SMART configuration",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # the clients of the server form are loaded when they are use
 STATE = "ops.sqlite"
 WISH = "publish.request"
 POLL_S = 0.05
+ENFORCED = "register"
+"""The counter of how much of the register is carried out: the number of the acts (`opposition.Acts`)."""
 
 Read = TypeVar("Read")
 
@@ -42,7 +44,10 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The accounts. `idle`: nothing is left to apply and the lake shows it. `late`: half the log's retention passed."""
+    """The accounts. `idle`: nothing is left to apply, no act to carry out, and the lake shows it.
+
+    `late`: half the log's retention passed.
+    """
 
     received: int = 0
     refused: int = 0
@@ -93,7 +98,10 @@ def status(
         lag=lag,
         superseded=ops.counters.get("superseded", 0),
         stays=Stays(**_stays(ops)),
-        idle=lag == 0 and not ops.dirty and (ops.shown or postgres is not None),
+        idle=lag == 0
+        and not ops.dirty
+        and log.register <= ops.counters.get(ENFORCED, 0)
+        and (ops.shown or postgres is not None),
         stopped=ops.stopped,
         late=ops.late,
         quarantine=ops.quarantine,
@@ -168,6 +176,7 @@ class _Log:
     counts: tuple[int, int, int, int] = (0, 0, 0, 0)
     ends: dict[int, int] = field(default_factory=dict)
     origin: int = 1
+    register: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,18 +212,22 @@ def _log(connection: sqlite3.Connection) -> _Log:
         " coalesce(sum(published), 0) FROM count"
     ).fetchone()
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-    return _Log((received, refused, suppressed, published), {0: row[0] if row else 0})
+    register = connection.execute("SELECT coalesce(max(number), 0) FROM act").fetchone()[0]
+    return _Log((received, refused, suppressed, published), {0: row[0] if row else 0}, register=int(register))
 
 
 def _server_log(kafka: KafkaConnection) -> _Log:
     from streaming.kafka_consumer import KafkaLog, published_counts
+    from streaming.topics import OPPOSITION
 
-    log = KafkaLog(kafka)
+    log, register = KafkaLog(kafka), KafkaLog(kafka, topic=OPPOSITION)
     try:
         ends = {partition: log.last_offset(partition) for partition in log.partitions()}
+        acts = register.last_offset(0) + 1
     finally:
         log.close()
-    return _Log(published_counts(kafka), ends, KafkaLog.origin)
+        register.close()
+    return _Log(published_counts(kafka), ends, KafkaLog.origin, acts)
 
 
 def _server_ops(postgres: PostgresConnection) -> _Ops:

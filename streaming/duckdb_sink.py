@@ -153,16 +153,17 @@ class DuckDbSink:
         """Return the owners whose rows are kept from readers."""
         return frozenset(owner for (owner,) in self.query("SELECT owner FROM marks.hidden"))
 
-    def hide(self, owners: Collection[int]) -> None:
-        """Keep the rows of these owners, and of no other, from readers."""
+    def hide(self, owners: Collection[int]) -> bool:
+        """Keep the rows of these owners, and of no other, from readers; return whether that changed anything."""
         if self.hidden() == set(owners):
-            return
+            return False
         self._connection.execute("BEGIN")
         self._connection.execute("DELETE FROM marks.hidden")
         self._connection.execute("INSERT INTO marks.hidden SELECT unnest(?::BIGINT[])", [sorted(owners)])
         self._connection.execute("UPDATE marks.change SET number = number + 1")
         self.mark_all()
         self._connection.execute("COMMIT")
+        return True
 
     def purge(self) -> None:
         """Write the file anew, without what was removed: DuckDB leaves it in free blocks."""

@@ -45,7 +45,7 @@ class KafkaRegister:
                 self._position = record.offset
                 self._entries[record.event.key] = record.event.value
             if self._position > start:
-                self._acts = acts_of(self._entries.values())
+                self._acts = acts_of(self._entries.values(), number=self._position + 1)
             self._next_at = self._clock() + LOOK_S
             return self._acts
 

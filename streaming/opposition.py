@@ -81,10 +81,11 @@ class Act:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Acts:
-    """All acts at one moment, found by key."""
+    """All acts at one moment, found by key. `number` grows with each change of the register."""
 
     by_id: Mapping[str, Act] = field(default_factory=dict)
     by_key: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    number: int = 0
 
     def __repr__(self) -> str:
         return f"Acts({len(self.by_id)})"
@@ -107,7 +108,7 @@ class Acts:
 NO_ACTS = Acts()
 
 
-def acts_of(entries: Iterable[bytes]) -> Acts:
+def acts_of(entries: Iterable[bytes], *, number: int = 0) -> Acts:
     """Put together what a register holds, in any order: acts, and keys that were learnt of them later."""
     acts: dict[str, Act] = {}
     learnt: dict[str, set[Key]] = {}
@@ -118,12 +119,12 @@ def acts_of(entries: Iterable[bytes]) -> Acts:
             learnt.setdefault(one["learnt"], set()).update(keys)
         else:
             acts[one["id"]] = Act(**one, keys=frozenset(keys))
-    complete = {number: replace(act, keys=act.keys | learnt.get(number, set())) for number, act in acts.items()}
+    complete = {name: replace(act, keys=act.keys | learnt.get(name, set())) for name, act in acts.items()}
     by_key: dict[Key, tuple[str, ...]] = {}
-    for number, act in sorted(complete.items()):
+    for name, act in sorted(complete.items()):
         for key in names(act.keys):
-            by_key[key] = (*by_key.get(key, ()), number)
-    return Acts(complete, by_key)
+            by_key[key] = (*by_key.get(key, ()), name)
+    return Acts(complete, by_key, number)
 
 
 def entry_of(act: Act) -> bytes:

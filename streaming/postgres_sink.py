@@ -95,13 +95,15 @@ class PostgresSink:
         table = sql.Identifier(self._rows, HIDDEN)
         return frozenset(owner for (owner,) in self._run(sql.SQL("SELECT owner FROM {}").format(table)).fetchall())
 
-    def hide(self, owners: Collection[int]) -> None:
-        """Keep the rows of these owners, and of no other, from readers."""
+    def hide(self, owners: Collection[int]) -> bool:
+        """Keep the rows of these owners, and of no other, from readers; return whether that changed anything."""
         hidden = sql.Identifier(self._rows, HIDDEN)
         with self._engine.transaction():
-            if self.hidden() != set(owners):
-                self._run(sql.SQL("DELETE FROM {}").format(hidden))
-                self._run(sql.SQL("INSERT INTO {} SELECT unnest(%s::bigint[])").format(hidden), sorted(owners))
+            if self.hidden() == set(owners):
+                return False
+            self._run(sql.SQL("DELETE FROM {}").format(hidden))
+            self._run(sql.SQL("INSERT INTO {} SELECT unnest(%s::bigint[])").format(hidden), sorted(owners))
+        return True
 
     def purge(self) -> None:
         """Let the server forget what was removed from state and rows."""

@@ -56,7 +56,7 @@ class EmbeddedRegister:
             number = self._connection.execute("SELECT coalesce(max(number), 0) FROM act").fetchone()[0]
             if number != self._number:
                 entries = [bytes(body) for (body,) in self._connection.execute("SELECT body FROM act")]
-                self._acts, self._number = acts_of(entries), number
+                self._acts, self._number = acts_of(entries, number=number), number
             return self._acts
 
     def keep(self, act: Act) -> None:

@@ -57,8 +57,8 @@ class Sink(Protocol):
         """Return the owners whose rows are kept from readers."""
         ...
 
-    def hide(self, owners: Collection[int]) -> None:
-        """Keep the rows of these owners, and of no other, from readers."""
+    def hide(self, owners: Collection[int]) -> bool:
+        """Keep the rows of these owners, and of no other, from readers; return whether that changed anything."""
         ...
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -24,6 +24,7 @@ import psycopg
 
 from fhir_profiles.errors import Fault, PipelineError, Unavailable
 from streaming import dead_letter
+from streaming.accounts import ENFORCED
 from streaming.batches import SUPPRESSED, Fresh, apply_batch, fates
 from streaming.broker import READ_BYTES, Consumer
 from streaming.conversion import FAILED, Rules
@@ -197,7 +198,8 @@ class TableWriter:
         ends = {partition: self._consumer.last_offset(partition) for partition in self._positions}
         while self._step(publish=False) or any(self._positions[one] < end for one, end in ends.items()):
             pass
-        self._enforce()  # what the last batch taught
+        while self._enforce():  # what the last batch taught
+            pass
         self._store.show_now()
         self._at("published")
 
@@ -296,22 +298,24 @@ class TableWriter:
             full = full or len(records) == self._pace.events or size >= READ_BYTES
         return full
 
-    def _enforce(self) -> None:
-        """Carry out what the register asks for and is not done yet; each step may be repeated after a crash."""
+    def _enforce(self) -> bool:
+        """Carry out what the register asks for and is not done yet; each step may be repeated after a crash.
+
+        Returns whether to look again at once: keys were learnt, or acts came meanwhile.
+        """
         if self._register is None:
-            return
+            return False
         acts = self._register.acts()
         suppressed = self._state.counter(SUPPRESSED)  # what the log should not have held: it goes too
         if acts is self._enforced and suppressed == self._suppressed:
-            return
-        pending = due(self._state.connection, acts)
-        if pending and not self._take_away(pending):  # other writers are at work there: again at the next step
-            return
-        self._enforced = acts = self._register.acts()
+            return False
+        if pending := due(self._state.connection, acts):
+            return self._take_away(pending)
         self._hide(acts)
-        for act in pending:
-            finish(self._state, acts.by_id[act.id])
-        self._suppressed = suppressed
+        self._enforced, self._suppressed = acts, suppressed
+        with self._state.transaction():
+            self._state.set_counter(ENFORCED, acts.number)
+        return False
 
     def _take_away(self, pending: Sequence[Act]) -> bool:
         """Let nothing be left of these persons, or nothing be shown; files are written anew once for all of them.
@@ -337,11 +341,15 @@ class TableWriter:
         if self._erase_log(named) or touched:
             self._store.purge()
         self._at("purged")
+        for act in pending:
+            finish(state, acts.by_id[act.id])
         return True
 
     def _hide(self, acts: Acts) -> None:
         """Keep from readers what an act allows to be stored and not to be read; persons may have new owners."""
-        self._store.sink.hide(hidden_owners(self._state.connection, acts, self._rules.contracts))
+        if self._store.sink.hide(hidden_owners(self._state.connection, acts, self._rules.contracts)):
+            with self._state.transaction():
+                self._state.set_counter("rows_change", self._store.sink.change_number())
 
     def _watch(self, record: Record) -> None:
         """Say once when what is read now waited for longer than half of what the log keeps, and when it is over."""

@@ -59,18 +59,37 @@ class Rotated(StrEnum):
     """The keys that a command can renew. Keys of hospitals never rotate: their local ids would all be new."""
 
     tables = "tables"
+    platform = "platform"
 
 
 def rotate_key(
-    key: Annotated[Rotated, typer.Argument(metavar="KEY", help="tables: level 2 of every identifier in the tables.")],
+    key: Annotated[
+        Rotated,
+        typer.Argument(
+            metavar="KEY",
+            help="tables: level 2 of every identifier in the tables; platform: level 1 of what chains persons.",
+        ),
+    ],
     *,
     data_dir: DataDir = DEFAULT_DATA_DIR,
+    platform_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--platform-key",
+            exists=True,
+            dir_okay=False,
+            help="For platform: the key that the platform gave (else made).",
+        ),
+    ] = None,
 ) -> None:
-    """Renew a key: every row is computed anew under it, without any identity; no table writer may run meanwhile."""
-    from gateway.cli.key_rotation import rotate_tables
+    """Renew a key. Tables: every row is computed anew, without any identity; no table writer may run meanwhile.
 
-    assert key is Rotated.tables
-    raise typer.Exit(rotate_tables(data_dir))
+    Platform: gateways take it without a stop; a person gets its new value when its Patient is sent again, and acts on
+    rights hold all the while.
+    """
+    from gateway.cli.key_rotation import rotate_platform, rotate_tables
+
+    raise typer.Exit(rotate_tables(data_dir) if key is Rotated.tables else rotate_platform(data_dir, platform_key))
 
 
 def verify_audit(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:

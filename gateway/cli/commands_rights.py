@@ -30,7 +30,8 @@ PatientFile = Annotated[
         "--patient",
         exists=True,
         dir_okay=False,
-        help="A FHIR Patient, or a Bundle of a Patient and its Coverage. It is read and never stored.",
+        help="A FHIR Patient, or a Bundle of a Patient and its Coverage (to oppose, also the Consent that says so). "
+        "It is read and never stored.",
     ),
 ]
 Source = Annotated[str, typer.Option("--source", help="The system whose RESTful id the Patient carries.")]
@@ -44,6 +45,8 @@ def declare(app: typer.Typer) -> None:
     rights.command("oppose", epilog=example(f"snds-gateway rights oppose {who}"))(oppose)
     rights.command("withdraw", epilog=example(f"snds-gateway rights withdraw {who}"))(withdraw)
     rights.command("erase", epilog=example(f"snds-gateway rights erase {who} --ground withdrawn-consent"))(erase)
+    rights.command("restrict", epilog=example(f"snds-gateway rights restrict {who}"))(restrict)
+    rights.command("lift", epilog=example(f"snds-gateway rights lift {who}"))(lift)
     rights.command("receipt", epilog=example("snds-gateway rights receipt 5x2kQvUZPZJrYqzrzkHc1g --verify"))(receipt)
     app.add_typer(rights, name="rights", rich_help_panel=PANEL)
 
@@ -70,7 +73,7 @@ def withdraw(
     source: Source = "main",
     platform: WholePlatform = False,
 ) -> None:
-    """End the acts on a person: what is sent from now on is taken in again."""
+    """End the oppositions and erasures of a person: what is sent from now on is taken in again."""
     from gateway.cli.rights import withdraw as work
 
     raise typer.Exit(work(data_dir, finess, patient, source=source, platform=platform))
@@ -91,6 +94,37 @@ def erase(
     raise typer.Exit(
         work(data_dir, finess, patient, kind="erasure", source=source, platform=platform, ground=ground.value)
     )
+
+
+def restrict(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    finess: Finess,
+    patient: PatientFile,
+    ground: Annotated[Ground, typer.Option("--ground", help="Why.")] = Ground.request,
+    source: Source = "main",
+    platform: WholePlatform = False,
+) -> None:
+    """Limit a person's data to being kept (GDPR art. 18): no reader sees its rows until `rights lift`."""
+    from gateway.cli.rights import begin as work
+
+    raise typer.Exit(
+        work(data_dir, finess, patient, kind="limitation", source=source, platform=platform, ground=ground.value)
+    )
+
+
+def lift(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    finess: Finess,
+    patient: PatientFile,
+    source: Source = "main",
+    platform: WholePlatform = False,
+) -> None:
+    """End the limitation on a person: readers see its rows again."""
+    from gateway.cli.rights import withdraw as work
+
+    raise typer.Exit(work(data_dir, finess, patient, source=source, platform=platform, kinds=("limitation",)))
 
 
 def receipt(

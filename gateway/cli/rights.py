@@ -44,7 +44,7 @@ def begin(
     ground: str = rights.GROUNDS[0],
 ) -> int:
     """Keep an act and print its number."""
-    keys = _keys(data_dir, finess, patient, source)
+    keys = _keys(data_dir, finess, patient, source, consent=kind == "opposition")
     perimeter = PLATFORM if platform else finess
     with opened_register(data_dir) as (register, _):
         act = rights.begin(rights.Asked(kind, perimeter, ground), keys, register)
@@ -53,11 +53,19 @@ def begin(
     return 0
 
 
-def withdraw(data_dir: Path, finess: str, patient: Path, *, source: str, platform: bool) -> int:
-    """End the acts on a person and print their numbers."""
+def withdraw(
+    data_dir: Path,
+    finess: str,
+    patient: Path,
+    *,
+    source: str,
+    platform: bool,
+    kinds: tuple[Kind, ...] = rights.KEEPING_OUT,
+) -> int:
+    """End the acts of these kinds on a person and print their numbers."""
     keys = _keys(data_dir, finess, patient, source)
     with opened_register(data_dir) as (register, _):
-        ended = rights.withdraw_person(keys, PLATFORM if platform else finess, register)
+        ended = rights.withdraw_person(keys, PLATFORM if platform else finess, register, kinds=kinds)
     for act in ended:
         record(data_dir, "rights withdraw", hospital=finess, receipt=act.id)
         screen.write_json({"id": act.id})
@@ -99,14 +107,14 @@ def _verify(content: bytes, number: str, *, public: bytes) -> int:
     return 0
 
 
-def _keys(data_dir: Path, finess: str, patient: Path, source: str) -> frozenset[Key]:
+def _keys(data_dir: Path, finess: str, patient: Path, source: str, *, consent: bool = False) -> frozenset[Key]:
     """Return the pseudonyms of the person. Raises Misconfigured, Refused."""
     contract = load_contracts(data_dir).get(finess)
     if contract is None:
         raise Misconfigured("contract-missing", f"{finess} has no contract: snds-gateway hospital add")
     sender = Sender(contract, source, load_gateway_keys(data_dir / KEYS, finess))
     yardstick = Yardstick(Limits(), load_validator(), load_rules())
-    return rights.keys_of_person(patient.read_bytes(), sender=sender, yardstick=yardstick)
+    return rights.keys_of_person(patient.read_bytes(), sender=sender, yardstick=yardstick, consent=consent)
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""A new key of the tables: every pseudonym is another one, the same persons are the same persons (P15)."""
+"""A new key: every pseudonym is another one, the same persons are the same persons, who objected stays out (P15)."""
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from gateway.synthetic.scene import Hospital
 from gateway.synthetic.writing import write_stays
+from tests.e2e.test_rights import OBJECTING, OTHER, STAYING
 from tests.support.installation import FINESS, Installation, snds_gateway
 
 pytestmark = pytest.mark.slow
@@ -52,3 +55,54 @@ def test_after_a_rotation_every_pseudonym_is_new_and_persons_chain_as_before(tmp
         again: dict[str, Any] = dict(installation.sql(PERSONS.format(stays(installation))))
     assert again == after
     assert snds_gateway("audit", "verify", "--data-dir", data_dir).returncode == 0
+
+
+def key_of_the_last_event(installation: Installation) -> str:
+    last = snds_gateway("events", "tail", "--data-dir", str(installation.data_dir), "--format", "json").stdout
+    return str(json.loads(last.splitlines()[-1])["headers"]["key-id"]).partition(".")[0]
+
+
+def post_until_renewed(installation: Installation, old: str) -> None:
+    """Send a person again and again, until the running gateway has the new key."""
+    deadline = time.monotonic() + 180
+    while key_of_the_last_event(installation) == old:
+        assert time.monotonic() < deadline
+        assert installation.post(STAYING).status_code == 200
+
+
+def test_a_new_platform_key_is_taken_without_a_stop_and_who_objected_stays_out(tmp_path: Path) -> None:
+    write_stays(tmp_path / "bundles", seed=9, stays=10, hospital=Hospital(FINESS), wrote=lambda _: None)
+    installation = Installation(tmp_path / "data", "--test-identities", "--french-profiles", "declared")
+    where = ("--data-dir", str(installation.data_dir))
+    snds_gateway("hospital", "add", *where, "--finess", OTHER, "--test-identities", "--french-profiles", "declared")
+    number_only = {"identifier": [OBJECTING["entry"][0]["resource"]["identifier"][-1]]}
+    file = tmp_path / "patient.json"
+    file.write_text(json.dumps({**OBJECTING["entry"][0]["resource"], **number_only} | {"id": "nobody"}))
+    with installation.serving():
+        push(installation, tmp_path / "bundles")
+        installation.post(STAYING)
+        snds_gateway("rights", "oppose", *where, "--finess", FINESS, "--patient", str(file), "--platform")
+        installation.wait_idle()
+        before = dict(installation.sql(PERSONS.format(stays(installation))))
+        shape = installation.sql(SHAPE.format(stays(installation)))
+        old = key_of_the_last_event(installation)
+
+        snds_gateway("keys", "rotate", "platform", *where)
+        post_until_renewed(installation, old)
+        push(installation, tmp_path / "bundles")
+        opposed = installation.post(OBJECTING, name=OTHER)  # known there by its number alone, under the old key
+        accounts = installation.wait_idle()
+        after = dict(installation.sql(PERSONS.format(stays(installation))))
+
+        assert opposed.status_code == 200, opposed.text
+        assert accounts["suppressed"] == 3
+        assert len(before) > 5
+        assert not set(before) & set(after)
+        assert installation.sql(SHAPE.format(stays(installation))) == shape
+        [retired] = (installation.data_dir / "keys" / "retired").iterdir()
+        again = snds_gateway("keys", "rotate", "platform", *where, "--platform-key", str(retired), check=False)
+        assert again.returncode == 78  # a key never comes back
+        assert snds_gateway("rights", "withdraw", *where, "--finess", FINESS, "--patient", str(file), "--platform")
+        installation.post(OBJECTING | {"timestamp": "2026-02-01T00:00:00Z"}, name=OTHER)
+        assert installation.wait_idle()["suppressed"] == 3
+    assert snds_gateway("audit", "verify", *where).returncode == 0

@@ -42,6 +42,28 @@ STAYING, OBJECTING = stay("I10", "345"), stay("K25", "346")
 PERSON = OBJECTING["entry"][0]["resource"]
 
 
+RESEARCH = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}
+
+
+def consent(kind: str, **changes: Any) -> Json:
+    """A Consent of the person who objects."""
+    category = {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentcategorycodes", "code": "research"}]
+    }
+    return {
+        "resourceType": "Consent", "id": "consent-1", "status": "active", "scope": RESEARCH, "category": [category],
+        "patient": {"reference": f"Patient/{PERSON['id']}"}, "policy": [{"uri": "https://chu.example/recherche"}],
+        "provision": {"type": kind},
+    } | changes  # fmt: skip
+
+
+def coded(answer: httpx.Response) -> list[str]:
+    """Return the codes of the issues of an answer, entry by entry."""
+    body = answer.json()
+    outcomes = [entry["response"].get("outcome", {}) for entry in body.get("entry", [])] or [body]
+    return [one["details"]["coding"][0]["code"] for outcome in outcomes for one in outcome.get("issue", ())]
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Installation]:
     options = ("--test-identities", "--french-profiles", "declared")
@@ -169,3 +191,95 @@ def test_the_command_line_does_the_same_and_its_receipts_can_be_checked(served: 
     assert len(snds_gateway("rights", "withdraw", *person).stdout.splitlines()) == 2
     assert snds_gateway("rights", "withdraw", *person, check=False).returncode == 1
     assert snds_gateway("audit", "verify", *where).returncode == 0
+
+
+def test_a_consent_that_denies_research_is_an_opposition_and_it_alone_ends_it(served: Installation) -> None:
+    served.post(STAYING)
+    denied = served.post(put(*(entry["resource"] for entry in OBJECTING["entry"]), consent("deny")))
+    accounts = served.wait_idle()
+    with served.client() as client:
+        other = client.put("/fhir/Consent/consent-2", json=consent("permit", id="consent-2"))
+        removed = client.delete("/fhir/Consent/consent-1")
+        partial = client.put("/fhir/Consent/consent-3", json=consent("deny", id="consent-3") | {
+            "provision": {"type": "deny", "period": {"end": "2030-01-01"}}})  # fmt: skip
+        batch = client.post("/fhir", json=put(STAYING["entry"][0]["resource"], consent("permit", id="c4")) | {
+            "type": "batch"})  # fmt: skip
+        still = diagnoses(served)
+        ended = client.put("/fhir/Consent/consent-1", json=consent("deny", status="inactive"))
+    served.post(OBJECTING | {"timestamp": "2026-01-02T00:00:00Z"})
+    served.wait_idle()
+
+    assert denied.status_code == 200, denied.text
+    assert "consent-kept" in coded(denied)
+    assert accounts["suppressed"] == 4
+    assert still == ["I10"]
+    assert (other.status_code, coded(other)) == (422, ["consent-other-act"])
+    assert (removed.status_code, coded(removed)) == (422, ["consent-in-force"])
+    assert (partial.status_code, coded(partial)) == (422, ["consent-partial"])
+    assert [entry["response"]["status"][:3] for entry in batch.json()["entry"]] == ["202", "422"]
+    assert (ended.status_code, "consent-ended" in coded(ended)) == (202, True)
+    assert diagnoses(served) == ["I10", "K25"]
+    line = next(one for one in coded_texts(denied) if "/rights/receipts/" in one)
+    shown = asked(served, "GET", "/rights/receipts/" + line.rpartition("/")[2].rstrip(".")).json()
+    assert (shown["kind"], shown["ground"], shown["effect"]["rows"]) == ("opposition", "objection", 0)
+    assert shown["ended"] is not None
+
+
+def coded_texts(answer: httpx.Response) -> list[str]:
+    """Return the sentences of the issues of the entries of an answer."""
+    outcomes = [entry["response"].get("outcome", {}) for entry in answer.json()["entry"]]
+    return [one["details"]["text"] for outcome in outcomes for one in outcome.get("issue", ())]
+
+
+def test_who_may_not_act_on_rights_is_told_that_its_consent_does_nothing(served: Installation) -> None:
+    snds_gateway("hospital", "add", "--data-dir", str(served.data_dir), "--finess", FINESS, "--source", "labo",
+                 "--scopes", "write")  # fmt: skip
+    for name in (f"{FINESS}-labo",):
+        with served.client(name) as client:
+            refused = client.put("/fhir/Consent/consent-1", json=consent("deny"))
+            batch = client.post("/fhir", json=put(PERSON, consent("deny")) | {"type": "batch"})
+            usual = client.put("/fhir/Consent/consent-1", json=consent("permit"))
+
+    assert (refused.status_code, coded(refused)) == (403, ["consent-needs-rights"])
+    assert [entry["response"]["status"] for entry in batch.json()["entry"]] == ["202 Accepted", "403 Forbidden"]
+    assert usual.status_code == 202
+
+
+def test_a_limitation_keeps_the_rows_from_readers_and_a_lift_shows_them_again(
+    served: Installation, tmp_path: Path
+) -> None:
+    for sent in (STAYING, OBJECTING):
+        served.post(sent)
+    served.wait_idle()
+
+    begun = asked(served, "POST", "/rights/limitations", PERSON)
+    served.wait_idle()
+    hidden = diagnoses(served)
+    served.post(OBJECTING | {"timestamp": "2026-01-01T00:00:00Z"})
+    accounts = served.wait_idle()
+    number = begun.json()["id"]
+    shown = asked(served, "GET", f"/rights/receipts/{number}").json()
+
+    assert begun.status_code == 201, begun.text
+    assert hidden == diagnoses(served) == ["I10"]
+    assert (accounts["suppressed"], accounts["stays"]["written"]) == (0, 2)  # frozen: kept, and kept up to date
+    assert (shown["kind"], shown["effect"]["resources"]) == ("limitation", 0)
+    assert shown["effect"]["rows"] > 0
+    assert shown["effect"]["done"] is not None
+    published = [path for path in (served.data_dir / "lake" / "v").iterdir() if path.is_dir()]
+    assert len(published) == 1 or b"K25" not in b"".join(one.read_bytes() for one in published[0].rglob("*.parquet"))
+
+    assert asked(served, "DELETE", f"/rights/limitations/{number}").status_code == 204
+    served.wait_idle()
+    assert diagnoses(served) == ["I10", "K25"]
+
+    file = tmp_path / "patient.json"
+    file.write_text(json.dumps(PERSON))
+    person = ("--data-dir", str(served.data_dir), "--finess", FINESS, "--patient", str(file))
+    assert snds_gateway("rights", "restrict", *person, "--ground", "unlawful").returncode == 0
+    served.wait_idle()
+    assert diagnoses(served) == ["I10"]
+    assert snds_gateway("rights", "withdraw", *person, check=False).returncode == 1  # no opposition, no erasure
+    assert snds_gateway("rights", "lift", *person).returncode == 0
+    served.wait_idle()
+    assert diagnoses(served) == ["I10", "K25"]

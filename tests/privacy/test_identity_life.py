@@ -5,6 +5,7 @@ Posted FHIR goes through the real scrubbing, the real staging and the real conve
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from tests.support.scrubbed import (
     visit,
 )
 from transformers.contract import Contract
-from transformers.deidentify.pseudonyms import Key, TableKeys
+from transformers.deidentify.keys import GatewayKeys
+from transformers.deidentify.pseudonyms import Key, PlatformKey, TableKeys
 
 START = datetime(2024, 3, 6, 9, tzinfo=UTC)
 TABLES = TableKeys(Key(bytes(range(3, 35))))
@@ -68,22 +70,26 @@ def coverage(number: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def events(*posted: dict[str, Any]) -> list[Event]:
+def events(*posted: dict[str, Any], with_keys: GatewayKeys = KEYS, start: datetime = START) -> list[Event]:
     """What the gateway publishes for bundles that come one minute after another."""
     made = []
     for number, bundle in enumerate(posted):
-        result = scrubbed(bundle, contract=TEST_CONTRACT)
+        result = scrubbed(bundle, contract=TEST_CONTRACT, with_keys=with_keys)
         assert result.refused == {}
-        at = START + timedelta(minutes=number)
+        at = start + timedelta(minutes=number)
         made += [event_of(one, ledger=KEYS.ledger, received_at=at, definitions_version="x") for one in result.bundles]
     return made
 
 
 def rows(folder: Path, *posted: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
     """The stays (nights, chaining number) and the persons that the tables hold in the end."""
+    return rows_of(folder, events(*posted))
+
+
+def rows_of(folder: Path, published: list[Event]) -> dict[str, list[tuple[Any, ...]]]:
     contract = Contract(finess=TEST_CONTRACT.finess, name="CHU FICTIF", test=True)
     rules = Rules(contracts=lambda _finess: contract, pseudonyms=TABLES)
-    written(folder, log_of(events(*posted)), rules=rules).close()
+    written(folder, log_of(published), rules=rules).close()
     with duckdb.connect(str(folder / "tables.duckdb"), read_only=True) as store:
         names = {name for (name,) in store.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
 
@@ -119,6 +125,38 @@ def test_a_merged_patient_brings_its_stays_to_the_one_that_stays(tmp_path: Path,
     found = rows(tmp_path, *(posted[::-1] if late else posted))
 
     assert found == {"stays": [(4, chained(NIR))], "persons": [(chained(NIR),)]}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_patient_that_says_by_whom_it_was_replaced_follows(tmp_path: Path, late: bool) -> None:
+    old = patient("p1", identifier=[ipp("OLD")])
+    replaced = old | {"active": False, "link": [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]}
+    kept = patient("p2", identifier=[ins(NIR), ipp("NEW")])
+    posted = [collection(old, stay(), diagnosis()), collection(kept), collection(replaced)]
+
+    found = rows(tmp_path, *([posted[0], posted[2], posted[1]] if late else posted))
+
+    assert found == {"stays": [(4, chained(NIR))], "persons": [(chained(NIR),)]}
+
+
+def test_under_a_new_platform_key_a_patient_sent_again_takes_all_its_stays_along(tmp_path: Path) -> None:
+    """Nobody is orphaned: who is not sent again keeps its old value, and its stays go on together."""
+    renewed = replace(KEYS, platform=PlatformKey(Key(bytes(range(40, 72)))), former=(KEYS.platform,))
+    others = [
+        patient("p2", identifier=[ins(OTHER_NIR)]),
+        stay("e2", "Patient/p2", identifier=[visit("NDA-2")], diagnosis=[]),
+        diagnosis("Patient/p2", id="c2", encounter={"reference": "Encounter/e2"}, category=[role("DP")]),
+    ]
+    before = events(collection(patient(identifier=[ins(NIR)]), stay(), diagnosis()), collection(*others))
+    again = events(collection(patient(identifier=[ins(NIR)])), with_keys=renewed, start=START + timedelta(hours=1))
+
+    found = rows_of(tmp_path, [*before, *again])
+
+    new = TABLES.nir_ano_17(renewed.platform.psa(NIR[:13], "19850921", "2"))
+    assert sorted(number for _, number in found["stays"]) == sorted([new, chained(OTHER_NIR)])
+    assert chained(NIR) not in str(found)
+    old = KEYS.platform.ano(NIR[:13])
+    assert all(old.encode() not in one.value for one in again)  # kept for the register only
 
 
 def test_a_provisional_number_that_becomes_certain_re_keys_every_stay(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
@@ -86,3 +88,28 @@ def test_what_an_act_does_depends_on_its_kind_its_end_and_the_legal_basis(
 
     assert left.counts.published == published
     assert left.counts.received == left.counts.refused + left.counts.suppressed + left.counts.published
+
+
+RENEWED = (("ano", "ano-old", "ano-a"), ("psa", "psa-old|2", "psa-new|2"))
+
+
+@pytest.mark.parametrize(("kind", "published"), [("opposition", 3), ("limitation", 5)])
+def test_who_is_known_under_a_replaced_key_stays_out_and_is_known_under_the_new_one(kind: Kind, published: int) -> None:
+    renewed = replace(decision(), former=(RENEWED, ()))
+
+    left, learnt = without_opposed(renewed, acts_of([entry_of(act(("ano", "", "ano-old"), kind))]), CONTRACT)
+
+    assert left.counts.published == published
+    assert len(left.former) == len(left.events)
+    assert ("ano", "", "ano-a") in {key for one in learnt for key in one.keys}
+    assert not [key for one in learnt for key in one.keys if key[0] == "psa"]  # nothing that the act did not know
+
+
+def test_a_twin_is_known_under_a_replaced_key_by_number_and_rank() -> None:
+    renewed = replace(decision(), former=(RENEWED, ()))
+
+    left, learnt = without_opposed(renewed, acts_of([entry_of(act(("psa", "", "psa-old|2")))]), CONTRACT)
+    other, _ = without_opposed(renewed, acts_of([entry_of(act(("psa", "", "psa-old|1")))]), CONTRACT)
+
+    assert (left.counts.published, other.counts.published) == (3, 5)
+    assert ("psa", "", "psa-new|2") in {key for one in learnt for key in one.keys}
