@@ -19,7 +19,7 @@ from gateway.cli import lake, screen
 from gateway.cli.pushing import Summary
 from gateway.cli.server_process import Server
 from streaming.accounts import Status
-from streaming.aggregates import MINIMUM, Tally, publishable
+from streaming.aggregates import MINIMUM, Tally, count, publishable
 
 SEXES = ("men", "women")
 ISSUES_SHOWN = 3
@@ -98,14 +98,14 @@ def refusal(file: str, outcome: dict[str, Any]) -> RenderableType:
 
 
 def tables(connection: Any) -> RenderableType:  # noqa: ANN401 — duckdb has no type of its own for it
-    """Return the published tables with their numbers of rows, years side by side."""
-    counts: dict[str, dict[str, int]] = {}
+    """Return the published tables with their numbers of rows, years side by side, small ones masked."""
+    counts: dict[str, dict[str, str]] = {}
     years: set[str] = set()
     for name in lake.tables(connection):
         [(rows,)] = connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()  # noqa: S608 — official names
         year = name[5:7] if name.startswith(("T_MCO", "T_EDS")) else ""
         family = f"{name[:5]}aa{name[7:]}" if year else name
-        counts.setdefault(family, {})["20" + year if year else "all"] = rows
+        counts.setdefault(family, {})["20" + year if year else "all"] = masked(count(rows)) if rows else "0"
         years |= {"20" + year} if year else set()
     columns = [*sorted(years), "all"]
     rows_shown = [(family, *(found.get(column) for column in columns)) for family, found in sorted(counts.items())]
