@@ -13,6 +13,7 @@ from functools import cache
 from fhir_profiles.digests import text_version
 from transformers.deidentify.codings import CodeBook
 from transformers.deidentify.elements import Elements, packaged_elements
+from transformers.deidentify.harmless import Harmless
 from transformers.deidentify.leaks import public_strings
 from transformers.deidentify.primitives import Action
 from transformers.deidentify.projection import compile_rules
@@ -30,7 +31,7 @@ class Rules:
     projections: Mapping[str, Action]
     types: frozenset[str]
     public: frozenset[bytes]
-    harmless: set[bytes] = field(default_factory=set)
+    harmless: Harmless = field(default_factory=Harmless)
     _code_books: dict[tuple[str, ...], CodeBook] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -10,7 +10,9 @@ import pytest
 from gateway.synthetic.bundles import workload
 from tests.support.scrubbed import CONTRACT, FINESS, collection, encounter, observation, patient, scrubbed, visit
 from transformers.contract import Contract
-from transformers.deidentify.leaks import Scanner, fold, needles
+from transformers.deidentify.harmless import MOST, Harmless
+from transformers.deidentify.leaks import Scanner
+from transformers.deidentify.needles import fold, needles
 from transformers.deidentify.rules import load_rules
 
 PERSON: dict[str, Any] = patient(
@@ -175,21 +177,33 @@ def test_folding_takes_away_marks_and_case_and_keeps_letters(text: str, folded: 
 
 
 def test_what_was_harmless_in_one_bundle_is_still_compared_with_the_names_and_numbers_of_the_next() -> None:
-    harmless: set[bytes] = set()
+    harmless = Harmless()
     code = orjson.dumps({"code": "Kervadec"})
     number = orjson.dumps({"code": "10293847"})
     someone = {"resourceType": "Patient", "name": [{"family": "KERVADEC"}], "identifier": [{"value": "10293847"}]}
-    before = Scanner(load_rules().public, [], harmless=harmless)
-    after = Scanner(load_rules().public, [someone], harmless=harmless)
+    public = load_rules().public
 
-    assert before.is_clean([code, number])
-    assert {b"Kervadec", b"10293847"} <= harmless
+    for _ in range(20):
+        assert Scanner(public, [], harmless=harmless).is_clean([code, number])
+
+    assert {b"Kervadec", b"10293847"} <= harmless.seen.parts
+    assert {b'Kervadec"},{"code', b'10293847"}'} <= harmless.seen.pieces
+    after = Scanner(public, [someone], harmless=harmless)
     assert not after.is_clean([code])
     assert not after.is_clean([number])
+    assert after.is_clean([orjson.dumps({"code": "10293848"})])
+
+
+def test_a_name_that_is_a_word_of_published_json_blocks_nothing() -> None:
+    someone = {"resourceType": "Patient", "name": [{"family": "True", "given": ["Null", "Code"]}]}
+    encoded = orjson.dumps({"active": True, "code": "718-7"})
+
+    for _ in range(3):
+        assert Scanner(load_rules().public, [someone], harmless=load_rules().harmless).is_clean([encoded])
 
 
 def test_a_suspect_shape_never_becomes_harmless_not_even_where_it_is_expected() -> None:
-    harmless: set[bytes] = set()
+    harmless = Harmless()
     expected, other = (
         Scanner(frozenset(), [], expected=({FINESS},), harmless=harmless),
         Scanner(frozenset(), [], harmless=harmless),
@@ -197,5 +211,48 @@ def test_a_suspect_shape_never_becomes_harmless_not_even_where_it_is_expected() 
     encoded = orjson.dumps({"value": FINESS})
 
     assert expected.is_clean([encoded])
-    assert FINESS.encode() not in harmless
+    assert FINESS.encode() not in harmless.seen.parts
+    assert not any(FINESS.encode() in piece for piece in harmless.seen.pieces)
     assert not other.is_clean([encoded])
+
+
+def test_no_date_and_no_pseudonym_is_kept() -> None:
+    harmless = Harmless()
+    kept = {"birthDate": "1985-09", "start": "2024-03-01T08:15:00+01:00", "value": "5MEGptD2NtYWgCfYBDffzw", "rank": 3}
+    encoded = orjson.dumps(kept | {"code": "718-7", "system": "http://loinc.org"})
+
+    assert Scanner(load_rules().public, [], harmless=harmless).is_clean([encoded])
+
+    everything = b" ".join(harmless.seen.pieces | harmless.seen.parts)
+    assert b"718-7" in everything
+    assert all(text not in everything for text in (b"1985-09", b"2024-03-01", b"5MEGptD2NtYWgCfYBDffzw"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'x"DUPONT',
+        "x\\DUPONT",
+        'x":"06 12 34 56 78',
+        ":",
+        [":", "DUPONT"],
+        ["8", ":", "285094415372645"],
+        ["285094415372645", ":", "8"],
+        {":": ":", "code": "DUPONT"},
+        ["0612345678:", "mailto:quelqu.un"],
+    ],
+)
+def test_no_quote_and_no_colon_in_a_value_hides_what_stands_beside_it(value: object) -> None:
+    encoded = orjson.dumps({"resourceType": "Observation", "code": value, "status": "final"})
+
+    assert scanner().is_clean([encoded]) == (value == ":")
+
+
+def test_what_is_kept_is_forgotten_when_there_is_too_much_of_it() -> None:
+    harmless = Harmless()
+    one = Scanner(load_rules().public, [], harmless=harmless)
+
+    for number in range(200):
+        assert one.is_clean([orjson.dumps({"code": f"K{number:03d}.{place}"}) for place in range(200)])
+
+    assert len(harmless.seen.parts) + len(harmless.seen.pieces) <= 2 * MOST
