@@ -35,6 +35,24 @@ EXTERNAL_FILLED = {
     "TYP_ART", "DAT_RET", "NIAS_RET", "ACT_COD", "ACT_NBR",
 }  # fmt: skip
 EXACT_DATES = frozenset({"ENT_DAT", "SOR_DAT", "EXE_SOI_DTD", "EXE_SOI_DTF"})
+AMOUNT = ("", "NULL: an amount is never invented, a Claim's does not cross the wall")
+OURS = {
+    ("T_MCOaaC", "COH_SEX_RET"): ("", "0: the number that this control needs stays before the wall"),
+    ("ER_PRS_F", "BSE_REM_BSE"): AMOUNT,
+    ("ER_PRS_F", "BSE_REM_MNT"): AMOUNT,
+    ("ER_PRS_F", "PRS_PAI_MNT"): AMOUNT,
+    ("ER_UCD_F", "UCD_TTF_MNT"): AMOUNT,
+    ("ER_PRS_F", "PSE_SPE_COD"): ("", "99: unknown, professionals are persons too"),
+    ("ER_PRS_F", "PSP_SPE_COD"): ("", "99: unknown, professionals are persons too"),
+}
+OURS_OF_DCIR = {
+    "FLX_EMT_NUM": ("contract: FINESS", "1 to 9999, a function of the hospital's FINESS"),
+    "FLX_EMT_ORD": ("MedicationDispense", "1 to 9999, keyed hash of the dispense"),
+    "FLX_EMT_TYP": ("none", "99: the transmitter is unknown"),
+    "ORG_CLE_NUM": ("none", "000000000: the insurer is unknown"),
+    "PRS_ORD_NUM": ("none", "1: an account has one line"),
+    "ORG_AFF_BEN": ("", "NULL: the number of the insurer does not cross the wall"),
+}
 COPIES = {"IR_BEN_R_ARC": ("IR_BEN_R", "Référentiel archivé des bénéficiaires (vide)")}
 
 
@@ -98,10 +116,15 @@ def external(field: dict[str, str]) -> list[str | None]:
 
 
 def lineage(shared: Path) -> str:
-    """Return lineage.tsv: table, column, the FHIR elements that it comes from, and the rule, as the facts page says."""
+    """Return lineage.tsv: table, column, the FHIR elements that it comes from, and the rule.
+
+    As the facts page says; `OURS` where the page leaves a choice or knows of a source that does not cross the wall.
+    """
     lines = ["table\tcolumn\telements\trule"]
     for row in rows(shared / "columns.csv"):
         told = [row[name].replace("\t", " ").strip() for name in ("table", "column", "fhir_source", "rule")]
+        ours = OURS.get((told[0], told[1])) or OURS_OF_DCIR.get(told[1])
+        told[2:] = ours or told[2:]
         if told[2] or told[3]:
             lines.append("\t".join(told))
     return "\n".join(lines) + "\n"

@@ -116,15 +116,15 @@ def generate(
     rare: Annotated[
         int,
         typer.Option(
-            "--rare", min=0, max=1000, help="How often each rare case: twins, other PMSI fields, unit Claims…"
+            "--rare", min=0, max=600, help="How often each rare case: twins, other PMSI fields, unit Claims, dispenses…"
         ),
     ] = 0,
 ) -> None:
     """Write synthetic French hospital data, marked as such, some bundles wrong on purpose.
 
-    The folder gets one bundle a file, `units.csv` for `hospital units`, and `manifest.json`: what was planted and
-    what should come of it. Identities are under the test OID of the INS: accepted where the contract says
-    `--test-identities`.
+    The folder gets one bundle a file, `units.csv` for `hospital units`, `reference/*.csv` for `reference load`, and
+    `manifest.json`: what was planted and what should come of it. Identities are under the test OID of the INS:
+    accepted where the contract says `--test-identities`.
     """
     from gateway.cli.generating import generate as work
 

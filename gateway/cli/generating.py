@@ -8,7 +8,7 @@ from typing import Any
 from gateway.cli import screen
 from gateway.credentials import checked_finess
 from gateway.synthetic.scene import Hospital
-from gateway.synthetic.writing import MANIFEST, UNITS, bundle_count, write_stays
+from gateway.synthetic.writing import MANIFEST, REFERENCE, UNITS, bundle_count, write_stays
 
 
 def generate(folder: Path, *, stays: int, seed: int, finess: str, rare: int = 0) -> int:
@@ -23,7 +23,10 @@ def generate(folder: Path, *, stays: int, seed: int, finess: str, rare: int = 0)
     planted = manifest["planted"] | manifest.get("rare", {})
     rows = sorted(planted.items(), key=lambda item: (-item[1], item[0]))
     out.print(screen.grid(None, ("planted", "number"), rows, right="number"))
-    out.print(f"[dim]{MANIFEST} says what should come of it; {UNITS} is for `hospital units`[/dim]")
+    out.print(
+        f"[dim]{MANIFEST} says what should come of it; {UNITS} is for `hospital units`,"
+        f" {REFERENCE}/ for `reference load`[/dim]"
+    )
     return 0
 
 

@@ -169,6 +169,14 @@ def _drug(entry: dict[str, object]) -> Drug:
 
 def ucd13(ucd7: str) -> str:
     """Return the 13 digits of a UCD number: 34008, the seven digits, the EAN key."""
-    digits = f"34008{ucd7}"
+    return _with_key(f"34008{ucd7}")
+
+
+def cip13(cip7: str) -> str:
+    """Return the 13 digits of a CIP number: 34009, the seven digits, the EAN key."""
+    return _with_key(f"34009{cip7}")
+
+
+def _with_key(digits: str) -> str:
     weighted = sum(int(digit) * (3 if index % 2 else 1) for index, digit in enumerate(digits))
     return f"{digits}{-weighted % 10}"

@@ -35,7 +35,7 @@ def laboratory(scene: Scene, rank: int) -> Json:
     )
     value = round(max(value, 0.1), measure.digits)
     where = "L" if value < measure.low else "H" if value > measure.high else "N"
-    return _observation(scene, f"bio-{scene.stay.number:06d}-{rank}", "laboratory", measure, at=at) | {
+    return observation(scene, f"bio-{scene.stay.number:06d}-{rank}", "laboratory", measure, at=at) | {
         "valueQuantity": quantity(value, measure.unit, printed=measure.printed),
         "interpretation": [
             concept(coding(THO + "v3-ObservationInterpretation", where, LABELS[where]), text=LABELS[where])
@@ -62,7 +62,7 @@ def vital_sign(scene: Scene, rank: int) -> Json:
     lists = catalogue().vitals
     measure = lists[rank % len(lists)]
     value = round(scene.dice.real(measure.low, measure.high), measure.digits)
-    made = _observation(
+    made = observation(
         scene, f"cst-{scene.stay.number:06d}-{rank}", "vital-signs", measure, at=_moment(scene, rank // 3, hour=8)
     )
     return made | {"valueQuantity": quantity(value, measure.unit, printed=measure.printed)}
@@ -72,7 +72,7 @@ def blood_pressure(scene: Scene, rank: int) -> Json:
     """Return one blood pressure with its two components."""
     measure = Measure("85354-9", "Pression artérielle", "mm[Hg]", "mmHg", 0, 0, 0, profile="fr-core-observation-bp")
     systolic = scene.dice.real(98, 172)
-    made = _observation(
+    made = observation(
         scene, f"pa-{scene.stay.number:06d}-{rank}", "vital-signs", measure, at=_moment(scene, rank, hour=9)
     )
     parts = (("8480-6", "Pression systolique", systolic), ("8462-4", "Pression diastolique", systolic * 0.58))
@@ -93,7 +93,7 @@ def birth_measures(scene: Scene) -> list[Json]:
     for loinc, name, low, high, unit in NEWBORN:
         measure = Measure(loinc, name, unit, unit, low, high, 0)
         made.append(
-            _observation(
+            observation(
                 scene, f"nn-{scene.stay.number:06d}-{loinc}", "exam", measure, at=scene.stay.start + timedelta(hours=1)
             )
             | {"valueQuantity": quantity(round(scene.dice.real(low, high)), unit)}
@@ -109,7 +109,8 @@ def _moment(scene: Scene, day: int, *, hour: int) -> datetime:
     return min(max(at, stay.start + timedelta(minutes=5)), stay.known_until)
 
 
-def _observation(scene: Scene, name: str, category: str, measure: Measure, *, at: datetime) -> Json:
+def observation(scene: Scene, name: str, category: str, measure: Measure, *, at: datetime) -> Json:
+    """Return an observation of a category, without its value."""
     profiles = [measure.profile] if measure.profile else []
     return {
         "resourceType": "Observation",

@@ -5,36 +5,28 @@ They come on request alone, under numbers from 900,001 on: a seed's stays, count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import cast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
 from gateway.synthetic.bundles import entry, stay_bundle
 from gateway.synthetic.catalogue import Unit
 from gateway.synthetic.diagnoses import Act, acts, diagnoses
 from gateway.synthetic.elements import FRC, THO, Json, coding, narrative, period
 from gateway.synthetic.plan import Stay, UnitStay, plan_kind, plan_newborn
+from gateway.synthetic.rare_care import CARE
+from gateway.synthetic.rare_case import A_CASE, Maker, RareCase, is_a, resource_of, two_unit_stay
+from gateway.synthetic.rare_claims import CLAIMS
+from gateway.synthetic.rare_results import RESULTS
 from gateway.synthetic.scene import Hospital, Scene, make_scene
 from gateway.synthetic.unit_claims import unit_claim
 
 FIRST = 900_000
-A_CASE = 10
 FIELD_REASON = "field-not-mco"
 REHABILITATION = Unit("READ", "Rééducation et réadaptation", 2, ())
 PSYCHIATRY = Unit("PSYC", "Psychiatrie adulte", 2, ())
 ACTIVITY = FRC + "StructureDefinition/fr-core-organization-champ-activite"
 ACTIVITIES = FRC + "CodeSystem/fr-core-cs-champ-activite"
-
-
-@dataclass(frozen=True, slots=True)
-class RareCase:
-    """What was planted: one bundle a stay; `reason` is why its stays are in quarantine, `counter` what counts them."""
-
-    kind: str
-    stays: tuple[Stay, ...]
-    bundles: tuple[Json, ...]
-    reason: str | None = None
-    counter: str | None = None
 
 
 def rare_cases(seed: int, hospital: Hospital, *, rounds: int = 1) -> Iterator[RareCase]:
@@ -63,7 +55,7 @@ def _twins(seed: int, hospital: Hospital, index: int) -> RareCase:
     )  # fmt: skip
     bundles = [stay_bundle(seed, hospital, stay) for stay in (mother, first, second)]
     for rank, bundle in enumerate(bundles[1:], 1):
-        _resource(bundle, "Patient")["multipleBirthInteger"] = rank
+        resource_of(bundle, "Patient")["multipleBirthInteger"] = rank
     return RareCase("twins", (mother, first, second), tuple(bundles))
 
 
@@ -75,7 +67,7 @@ def _home_care(seed: int, hospital: Hospital, index: int) -> RareCase:
     """The class of the Encounter says that the person was at home."""
     stay = _in_one_unit(seed, index, "home-care")
     bundle = stay_bundle(seed, hospital, stay)
-    _resource(bundle, "Encounter")["class"] = coding(THO + "v3-ActCode", "HH", "home health")
+    resource_of(bundle, "Encounter")["class"] = coding(THO + "v3-ActCode", "HH", "home health")
     return RareCase("home-care", (stay,), (bundle,), FIELD_REASON, "field-had")
 
 
@@ -93,7 +85,7 @@ def _of_field(
     """Return a stay in a unit whose organization says another field."""
     stay = _in_one_unit(seed, index, kind, unit)
     bundle = stay_bundle(seed, hospital, stay)
-    owner = _resource(bundle, "Organization", f"uf-{unit.code.lower()}")
+    owner = resource_of(bundle, "Organization", f"uf-{unit.code.lower()}")
     owner["extension"] = [{"url": ACTIVITY, "valueCoding": coding(ACTIVITIES, activity, activity)}]
     return RareCase(kind, (stay,), (bundle,), FIELD_REASON, counter)
 
@@ -105,10 +97,10 @@ def _in_one_unit(seed: int, index: int, kind: str, unit: Unit | None = None) -> 
 
 def _places(seed: int, hospital: Hospital, index: int) -> RareCase:
     """The units are told by the periods of `Encounter.location`, without an Encounter of their own."""
-    stay = replace(_of_two_units(seed, index), kind="places")
+    stay = replace(two_unit_stay(seed, index), kind="places")
     scene = make_scene(seed, hospital, stay)
     bundle = _without_children(stay_bundle(seed, hospital, stay))
-    _resource(bundle, "Encounter")["location"] = [
+    resource_of(bundle, "Encounter")["location"] = [
         {
             "location": scene.reference("Location", f"lit-{one.unit.code.lower()}", display=one.unit.name),
             "status": "completed",
@@ -122,13 +114,13 @@ def _places(seed: int, hospital: Hospital, index: int) -> RareCase:
 
 def _unit_claims(seed: int, hospital: Hospital, index: int) -> RareCase:
     """The units, diagnoses and acts are told by a Claim a unit, without Encounters, Conditions or Procedures."""
-    stay = replace(_of_two_units(seed, index), kind="unit-claims")
+    stay = replace(two_unit_stay(seed, index), kind="unit-claims")
     scene = make_scene(seed, hospital, stay)
     bundle = _without_children(stay_bundle(seed, hospital, stay))
     bundle["entry"] = [
         one for one in bundle["entry"] if one["resource"]["resourceType"] not in ("Condition", "Procedure")
     ]
-    _resource(bundle, "Encounter").pop("diagnosis")
+    resource_of(bundle, "Encounter").pop("diagnosis")
     told = _acts_by_unit(stay, acts(scene))
     bundle["entry"] += [
         entry(
@@ -145,14 +137,8 @@ def _acts_by_unit(stay: Stay, done: list[Act]) -> list[list[Act]]:
     return [[one for one in done if one.done < moved], [one for one in done if one.done >= moved]]
 
 
-def _of_two_units(seed: int, index: int) -> Stay:
-    """Return a stay that is long enough to have gone through two units."""
-    tries = (plan_kind(seed, index + turn, "multi-unit") for turn in range(A_CASE))
-    return next(stay for stay in tries if len(stay.units) > 1)
-
-
 def _without_children(bundle: Json) -> Json:
-    kept = [one for one in bundle["entry"] if "partOf" not in one["resource"] or not _is(one["resource"], "Encounter")]
+    kept = [one for one in bundle["entry"] if "partOf" not in one["resource"] or not is_a(one["resource"], "Encounter")]
     return {**bundle, "entry": kept}
 
 
@@ -169,22 +155,17 @@ def _location(scene: Scene, unit: Unit) -> Json:
     }
 
 
-def _is(resource: Json, kind: str) -> bool:
-    return bool(resource["resourceType"] == kind)
-
-
-def _resource(bundle: Json, kind: str, name: str | None = None) -> Json:
-    """Return the first resource of a type in a bundle, or the one of that id."""
-    listed = (one["resource"] for one in bundle["entry"])
-    return cast("Json", next(one for one in listed if _is(one, kind) and name in (None, one["id"])))
-
-
-KINDS: dict[str, Callable[[int, Hospital, int], RareCase]] = {
-    "twins": _twins,
-    "home-care": _home_care,
-    "rehabilitation": _rehabilitation,
-    "psychiatry": _psychiatry,
-    "places": _places,
-    "unit-claims": _unit_claims,
-}
+KINDS: Mapping[str, Maker] = MappingProxyType(
+    {
+        "twins": _twins,
+        "home-care": _home_care,
+        "rehabilitation": _rehabilitation,
+        "psychiatry": _psychiatry,
+        "places": _places,
+        "unit-claims": _unit_claims,
+        **CARE,
+        **CLAIMS,
+        **RESULTS,
+    }
+)
 A_ROUND = len(KINDS) + 2  # bundles: the twins and their mother are three

@@ -1,4 +1,4 @@
-"""(seed, number of stays) → a folder of bundles, a unit table and a manifest of what was planted.
+"""(seed, number of stays) → a folder of bundles, a unit table, the operator's tables, a manifest of what was planted.
 
 Writes only below the given folder. The same seed, number and hospital give the same bytes.
 """
@@ -16,13 +16,16 @@ import orjson
 from gateway.synthetic.bundles import correction_bundle, stay_bundle
 from gateway.synthetic.elements import Json
 from gateway.synthetic.faults import FAULTS, Fault, plant
+from gateway.synthetic.operator_files import operator_files
 from gateway.synthetic.plan import SCHEDULE, Stay, plan_ordinary, plan_stays
-from gateway.synthetic.rare import A_ROUND, RareCase, rare_cases
+from gateway.synthetic.rare import A_ROUND, rare_cases
+from gateway.synthetic.rare_case import RareCase
 from gateway.synthetic.scene import Hospital, unit_table
-from gateway.synthetic.truth import Truth
+from gateway.synthetic.truth import NO_STAY, Truth
 
 MANIFEST = "manifest.json"
 UNITS = "units.csv"
+REFERENCE = "reference"
 WRONG_SHARE = 0.03
 
 
@@ -57,6 +60,9 @@ def write_stays(
         manifest.add(one)
         wrote(count)
     (folder / UNITS).write_text(unit_table(hospital), encoding="utf-8")
+    (folder / REFERENCE).mkdir(exist_ok=True)
+    for name, text in operator_files(hospital).items():
+        (folder / REFERENCE / f"{name}.csv").write_text(text, encoding="utf-8")
     content = manifest.to_json()
     (folder / MANIFEST).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
     return content
@@ -98,6 +104,7 @@ class _Manifest:
         self._faults: list[dict[str, str]] = []
         self._quarantine: Counter[str] = Counter()
         self._rare: Counter[str] = Counter()
+        self._given: Counter[str] = Counter()
         self._bundles = self._resources = self._refused = 0
 
     def add(self, one: Written) -> None:
@@ -120,14 +127,17 @@ class _Manifest:
             self._truth.add(one.stay)
             if len(one.stay.units) > 1:
                 self._kinds["with several units"] += 1
-            if one.stay.kind not in ("open", "cancelled", "visit") and one.stay.end is not None:
+            if one.stay.kind not in NO_STAY and one.stay.end is not None:
                 self._years[str(one.stay.end.year)] += 1
 
     def _add_rare(self, case: RareCase, stay: Stay) -> None:
         self._rare[case.kind] += 1
         if case.reason is not None:
             self._quarantine[case.reason] += 1
-        elif stay.end is not None:
+            return
+        if stay is case.stays[0]:
+            self._given.update(case.gives)
+        if stay.kind not in NO_STAY and stay.end is not None:
             self._truth.add(stay)
             self._years[str(stay.end.year)] += 1
 
@@ -135,7 +145,9 @@ class _Manifest:
         """Return the manifest; what it says of rare cases is left out where none was asked for."""
         gives_no_stay = self._kinds["cancelled"] + self._kinds["visit"] + self._kinds["open"]
         quarantined = self._quarantine.total()
-        rare = {"rare": dict(sorted(self._rare.items())), "quarantine": dict(self._quarantine)} if self._rare else {}
+        counted = {"rare": self._rare, "quarantine": self._quarantine, "rare_truth": self._given}
+        rare = {name: dict(sorted(number.items())) for name, number in counted.items()} if self._rare else {}
+        written = int(str(self._head["stays"])) - gives_no_stay + self._rare.total() - quarantined
         return {
             **self._head,
             **rare,
@@ -149,7 +161,7 @@ class _Manifest:
                 "refused_bundles": len(self._faults),
                 "stays": {
                     "open": self._kinds["open"],
-                    "written": int(str(self._head["stays"])) - gives_no_stay + self._rare.total() - quarantined,
+                    "written": written - self._given["visits"],
                     "quarantined": quarantined,
                 },
             },

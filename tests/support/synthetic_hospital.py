@@ -8,12 +8,19 @@ from typing import Any
 
 import orjson
 
+from gateway.synthetic import rare_claims, rare_results
 from gateway.synthetic.bundles import correction_bundle, stay_bundle
+from gateway.synthetic.operator_files import operator_files
 from gateway.synthetic.plan import Stay, plan_stays
+from gateway.synthetic.rare import rare_cases
+from gateway.synthetic.rare_case import RareCase
 from gateway.synthetic.scene import Hospital, unit_table
 from streaming.staging import flags_of
 from tests.support.scrubbed import keys, scrubbed
-from transformers.contract import Contract, Unit
+from transformers.contract import POTENTIAL_IDENTIFIERS, Contract, Unit
+from transformers.snds.reference import Reference
+from transformers.snds.reference_kinds import KINDS
+from transformers.snds.reference_tables import read_table, reference
 from transformers.snds.view import PersonView, Staged
 
 HOSPITAL = Hospital("750712184")
@@ -30,6 +37,21 @@ def units(of: Hospital = HOSPITAL) -> dict[str, Unit]:
 
 def contract(of: Hospital = HOSPITAL, **changes: Any) -> Contract:
     return Contract(**({"finess": of.finess, "name": "CHU FICTIF", "test": True, "units": units(of)} | changes))
+
+
+def full_contract(of: Hospital = HOSPITAL) -> Contract:
+    """Every switch on, the hospital's own code systems and its code of the IGS II agreed."""
+    return contract(
+        of,
+        code_systems=(*rare_claims.OWN_SYSTEMS, *rare_results.OWN_SYSTEMS),
+        severity_codes=(rare_results.IGS2,),
+        potential_identifiers=frozenset(POTENTIAL_IDENTIFIERS),
+    )
+
+
+def loaded_reference(of: Hospital = HOSPITAL) -> Reference:
+    """What the conversion sees once the generator's operator files are loaded."""
+    return reference(read_table(KINDS[name], text) for name, text in operator_files(of).items())
 
 
 @dataclass(slots=True)
@@ -82,16 +104,32 @@ def hospital(seed: int, stays: int, *, with_contract: Contract | None = None) ->
     return planned, views_of(planned, seed, with_contract=with_contract or contract())
 
 
+def rare_hospital(
+    seed: int, stays: int, *, rounds: int, with_contract: Contract, of: Hospital = HOSPITAL
+) -> tuple[list[Stay], list[RareCase], list[PersonView]]:
+    """The stays as planned, each rare case so many times, and the persons once every bundle has come."""
+    planned, cases = list(plan_stays(seed, stays)), list(rare_cases(seed, of, rounds=rounds))
+    gathered = gathered_of(planned, seed, with_contract=with_contract, of=of)
+    for bundle in (bundle for case in cases for bundle in case.bundles):
+        gathered.add(bundle, with_contract)
+    return planned, cases, list(gathered.views())
+
+
 def views_of(
     planned: Iterable[Stay], seed: int, *, with_contract: Contract, of: Hospital = HOSPITAL
 ) -> list[PersonView]:
     """The persons of a hospital that sent these stays."""
+    return list(gathered_of(planned, seed, with_contract=with_contract, of=of).views())
+
+
+def gathered_of(planned: Iterable[Stay], seed: int, *, with_contract: Contract, of: Hospital = HOSPITAL) -> Gathered:
+    """What a hospital that sent these stays has now, corrections included."""
     gathered = Gathered()
     for stay in planned:
         gathered.add(stay_bundle(seed, of, stay), with_contract)
         if stay.kind == "corrected":
             gathered.add(correction_bundle(seed, of, stay), with_contract)
-    return list(gathered.views())
+    return gathered
 
 
 def _stamp(resource: dict[str, Any]) -> str:

@@ -115,6 +115,9 @@ def merged(sources: Sequence[Iterable[Act]]) -> list[Act]:
         if not kept or not told:  # nothing to compare: most stays have one source
             kept += told
             continue
+        for one in told:
+            if one.modifiers or one.code.extension or one.code.documentary:
+                _complete(kept, one)
         known: Counter[tuple[str, str, str]] = Counter()
         for one in kept:
             known[one.same] += one.times
@@ -130,6 +133,23 @@ def merged(sources: Sequence[Iterable[Act]]) -> list[Act]:
                 kept.append(one._replace(times=more))
                 missing[one.same] -= more
     return kept
+
+
+def _complete(kept: list[Act], told: Act) -> None:
+    """Give the same act of the same day the parts that an earlier source left out: modifiers, extension, documentary.
+
+    A Procedure rarely carries them, the Claim of the stay does.
+    """
+    day = told.when.day if told.when else None
+    for place, one in enumerate(kept):
+        if one.same == told.same and (one.when.day if one.when else None) == day:
+            extension, documentary = one.code.extension, one.code.documentary
+            if extension in (None, told.code.extension) and documentary in (None, told.code.documentary):
+                code = one.code._replace(
+                    extension=extension or told.code.extension, documentary=documentary or told.code.documentary
+                )
+                kept[place] = one._replace(code=code, modifiers=one.modifiers or told.modifiers)
+                return
 
 
 def stay_acts(acts: Iterable[Act], *, refused: int, unit_of: Callable[[Act], int]) -> StayActs:

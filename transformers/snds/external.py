@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from transformers.contract import Contract
-from transformers.snds.acts import Act
+from transformers.snds.acts import Act, claimed_acts, merged
 from transformers.snds.beneficiary import FINE, MISSING, Beneficiary
 from transformers.snds.chaining import CARE_DATES, HIDDEN_NUMBER, visit_number
 from transformers.snds.contents import Content
@@ -126,7 +126,7 @@ def _rows(
         "SOR_ANN": f"{one.exit.day.year:04d}",
         "SOR_MOI": f"{one.exit.day.month:02d}",
     }  # fmt: skip
-    for act in content.acts:
+    for act in merged([content.acts, *(told for claim in claims for told in claimed_acts(claim)[0])]):
         for _ in range(act.times):
             yield ACTS, line | _act(act, one)
     for claim in claims:

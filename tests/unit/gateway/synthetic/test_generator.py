@@ -16,10 +16,13 @@ from fhir_profiles.french.nir import parse_nir
 from gateway.synthetic.bundles import stay_bundle, workload
 from gateway.synthetic.catalogue import catalogue, ucd13
 from gateway.synthetic.faults import FAULTS, plant
+from gateway.synthetic.operator_files import operator_files
 from gateway.synthetic.plan import SCHEDULE, SELDOM, plan_stay, plan_stays
 from gateway.synthetic.scene import Hospital, with_key
 from gateway.synthetic.writing import bundle_count, write_stays
 from transformers.deidentify.checksums import sct_is_right
+from transformers.snds.reference_kinds import KINDS
+from transformers.snds.reference_tables import read_table
 
 HOSPITAL = Hospital("750712184")
 PROJECT = Path(__file__).parents[4]
@@ -47,11 +50,18 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = []
     for name in ("one", "two"):
         write_stays(tmp_path / name, seed=7, stays=21, hospital=HOSPITAL)
-        contents.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+        contents.append({path.name: path.read_bytes() for path in (tmp_path / name).rglob("*.*")})
 
     assert contents[0] == contents[1]
     write_stays(tmp_path / "other", seed=8, stays=21, hospital=HOSPITAL)
     assert (tmp_path / "other" / "000001-day-surgery.json").read_bytes() != contents[0]["000001-day-surgery.json"]
+
+
+def test_the_operators_tables_are_as_reference_load_wants_them() -> None:
+    tables = [read_table(KINDS[name], text) for name, text in operator_files(HOSPITAL).items()]
+
+    assert len(tables) == 5
+    assert [(table, table.problems) for table in tables if table.problems or not table.rows] == []
 
 
 def test_a_stay_does_not_depend_on_how_many_are_planned() -> None:

@@ -16,11 +16,12 @@ from fhir_profiles.limits import Limits
 from fhir_profiles.validator import load_validator
 from gateway.cli.main import make_app
 from gateway.synthetic.plan import Stay, plan_stays
-from gateway.synthetic.rare import A_ROUND, FIELD_REASON, FIRST, KINDS, RareCase, rare_case, rare_cases
+from gateway.synthetic.rare import A_ROUND, FIELD_REASON, FIRST, KINDS, rare_case, rare_cases
+from gateway.synthetic.rare_case import RareCase
 from gateway.synthetic.truth import Truth
 from gateway.synthetic.writing import bundle_count, write_stays
 from tests.support.deidentified import Numbers
-from tests.support.synthetic_hospital import HOSPITAL, Gathered, contract
+from tests.support.synthetic_hospital import HOSPITAL, Gathered, full_contract, loaded_reference
 from transformers.deidentify.pseudonyms import Key, TableKeys
 from transformers.snds.person import person_rows
 from transformers.snds.schema import TABLES
@@ -34,7 +35,7 @@ def written_of(*cases: RareCase) -> Written:
     gathered = Gathered()
     for case in cases:
         for bundle in case.bundles:
-            gathered.add(bundle, contract())
+            gathered.add(bundle, full_contract())
     return Written(gathered)
 
 
@@ -43,8 +44,10 @@ class Written:
 
     def __init__(self, gathered: Gathered) -> None:
         keys, numbers = TableKeys(Key(b"r" * 32)), Numbers()
+        agreed, loaded = full_contract(), loaded_reference()
         self.results: list[PersonRows] = [
-            person_rows(view, contract=contract(), pseudonyms=keys, numbers=numbers) for view in gathered.views()
+            person_rows(view, contract=agreed, pseudonyms=keys, numbers=numbers, reference=loaded)
+            for view in gathered.views()
         ]
         self.tables: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for name, rows in (item for result in self.results for item in result.tables.items()):
@@ -150,12 +153,49 @@ def test_what_the_cases_give_is_their_truth(seed: int) -> None:
         acts[row["CDC_ACT"]] += row["NBR_EXE_ACT"]
 
     assert told["stays"] == len(written.tables["T_MCOaaB"])
-    assert told["nights"] == sum(row["SEJ_NBJ"] for row in written.tables["T_MCOaaB"])
+    assert told["nights"] == sum(row["SEJ_NBJ"] or 0 for row in written.tables["T_MCOaaB"])
     assert told["units"] == len(written.tables["T_MCOaaUM"])
     assert told["births"] == sum(row["ENT_MOD"] == "N" for row in written.tables["T_MCOaaB"]) == 4
     assert told["principal_diagnoses"] == Counter(row["DGN_PAL"] for row in written.tables["T_MCOaaB"])
     assert told["associated_diagnoses"] == Counter(row["ASS_DGN"] for row in written.tables["T_MCOaaD"])
     assert told["acts"] == acts
+
+
+def test_what_the_cases_give_beside_their_stays_is_counted_with_them() -> None:
+    cases = list(rare_cases(1, HOSPITAL))
+    tables = written_of(*cases).tables
+    given: Counter[str] = Counter()
+    for case in cases:
+        given.update(case.gives)
+    boxes, retroceded, listed = tables["ER_PHA_F"], tables["ER_UCD_F"], tables["T_MCOaaMED"]
+    found = {
+        "box_lines": len(boxes),
+        "boxes": sum(row["PHA_ACT_QSN"] for row in boxes),
+        "retrocession_lines": len(retroceded),
+        "retroceded_units": sum(row["UCD_DLV_NBR"] for row in retroceded),
+        "expensive_lines": len(listed),
+        "expensive_units": sum(row["ADM_NBR"] for row in listed),
+        "visits": len(tables["T_MCOaaCSTC"]),
+        "fees": len(tables["T_MCOaaFCSTC"]),
+        "services": sum(row["SEJ_TYP"] == "B" for row in tables["T_MCOaaB"]),
+        "organ_donors": sum(row["HOS_PLO"] == "1" for row in tables["T_MCOaaC"]),
+        "grouped_stays": sum(row["GRG_GHM"] == "05M093" for row in tables["T_MCOaaB"]),
+        "scored_units": sum(row["IGS2_COD"] is not None for row in tables["T_MCOaaUM"]),
+        "dated_pregnancies": sum(row["DEL_REG_ENT"] == 275 for row in tables["T_MCOaaB"]),
+        "grouped_results": sum(row["BIO_GRP_NUM"] is not None for row in tables["T_EDSaaBIO"]),
+    }
+
+    assert found == given
+    assert {row["PRS_NAT_REF"] for row in tables["ER_PRS_F"]} == {3313, 3317}
+    assert {row["PHA_SEQ_RNV"] for row in boxes} == {3}
+
+
+def test_every_part_of_a_ccam_code_has_its_column() -> None:
+    [act] = written_of(rare_case(1, HOSPITAL, "grouped")).tables["T_MCOaaA"]
+
+    assert {name: act[name] for name in ("CDC_ACT", "EXT_PMSI", "PHA_ACT", "ACV_ACT", "DOC_ACT", "MOD_ACT")} == {
+        "CDC_ACT": "DEQP003", "EXT_PMSI": "01", "PHA_ACT": "0", "ACV_ACT": "1", "DOC_ACT": "1", "MOD_ACT": "UK",
+    }  # fmt: skip
 
 
 def test_no_planned_stay_is_of_a_rare_kind() -> None:
@@ -171,14 +211,15 @@ def test_the_manifest_says_what_becomes_of_rare_cases_and_nothing_where_none_was
     gathered = Gathered()
     for path in sorted((tmp_path / "rare").glob("[09]*.json")):
         if "-wrong-" not in path.name:
-            gathered.add(orjson.loads(path.read_bytes()), contract())
+            gathered.add(orjson.loads(path.read_bytes()), full_contract())
     outcomes = Written(gathered).outcomes()
     expected = manifest["expected"]["stays"]
 
     assert {path.name: path.read_bytes() for path in (tmp_path / "usual").glob("0*")} == {
         path.name: path.read_bytes() for path in (tmp_path / "rare").glob("0*")
     }
-    assert not {"rare", "quarantine"} & set(usual)
+    assert not {"rare", "quarantine", "rare_truth"} & set(usual)
+    assert manifest["rare_truth"]["boxes"] == 6
     assert (manifest["bundles"], len(added)) == (bundle_count(20, 2), 2 * A_ROUND)
     assert manifest["rare"] == {kind: 6 if kind == "twins" else 2 for kind in sorted(KINDS)}
     assert manifest["planted"] == usual["planted"]

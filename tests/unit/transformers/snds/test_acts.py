@@ -124,3 +124,22 @@ def test_the_delay_of_an_act_is_in_days_of_the_calendar_in_paris() -> None:
     [act] = table(adult(procedure("DEQP003", "2024-01-10T23:30:00Z")), "T_MCOaaA")
 
     assert act["ENT_DAT_DEL"] == 1
+
+
+def test_what_a_claim_tells_more_of_an_act_completes_the_procedure() -> None:
+    told = claim(item=[item("DEQP003-01011", "U", "K", servicedDate="2024-01-11")])
+    [act] = table(adult(procedure("DEQP003", "2024-01-11T09:00:00+01:00"), told), "T_MCOaaA")
+
+    assert {name: act[name] for name in ("EXT_PMSI", "DOC_ACT", "MOD_ACT", "NBR_EXE_ACT")} == {
+        "EXT_PMSI": "01", "DOC_ACT": "1", "MOD_ACT": "UK", "NBR_EXE_ACT": 1,
+    }  # fmt: skip
+
+
+def test_an_act_of_another_day_or_extension_is_not_completed() -> None:
+    other_day = claim(item=[item("DEQP003-01011", "U", servicedDate="2024-01-12")])
+    other_extension = claim(item=[item("DEQP003-02", "U", servicedDate="2024-01-11")])
+    done = procedure("DEQP003-01", "2024-01-11T09:00:00+01:00")
+
+    for told in (other_day, other_extension):
+        [act] = table(adult(done, told), "T_MCOaaA")
+        assert (act["EXT_PMSI"], act["MOD_ACT"]) == ("01", None)

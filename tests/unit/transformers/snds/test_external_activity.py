@@ -28,6 +28,8 @@ from transformers.snds.schema import TABLES
 from transformers.snds.view import PersonRows, Staged
 
 VISIT = encounter("stay", "2024-03-01T09:00:00+01:00", "2024-03-01T10:00:00+01:00", kind="AMB")
+CCAM = "https://smt.esante.gouv.fr/terminologie-ccam"
+ENCOUNTER = {"identifier": {"system": "urn:snds-gateway:stay", "value": "stay-id"}}
 NGAP = "https://smt.esante.gouv.fr/terminologie-ngap"
 
 
@@ -75,7 +77,7 @@ def test_fees_come_from_a_claim_of_external_activity_without_amounts() -> None:
     }
     sent = claim(
         field="ACTEXT",
-        item=[line | {"encounter": [{"identifier": {"system": "urn:snds-gateway:stay", "value": "stay-id"}}]}],
+        item=[line | {"encounter": [ENCOUNTER]}],
     )
     rows = external(VISIT, sent)
 
@@ -83,6 +85,24 @@ def test_fees_come_from_a_claim_of_external_activity_without_amounts() -> None:
     assert (fee["ACT_COD"], fee["ACT_NBR"], fee["DEL_DAT_ENT"], fee["TYP_ART"]) == ("CS", 2, 0, "C")
     assert (fee["HON_MNT"], fee["REM_TAU"], fee["PRI_UNI"]) == (None, None, None)
     assert rows_of(external(VISIT), "T_MCOaaFCSTC") == []
+
+
+def test_the_claim_of_a_visit_completes_its_acts_and_tells_others() -> None:
+    acts = {"category": concept("category", "0"), "encounter": [ENCOUNTER], "servicedDate": "2024-03-01"}
+    modifiers = [concept("modifiers", letter) for letter in "FKSU"]
+    sent = claim(
+        field="ACTEXT",
+        item=[
+            acts | {"sequence": 1, "productOrService": concept(CCAM, "DEQP003···011"), "modifier": modifiers},
+            acts | {"sequence": 2, "productOrService": concept(CCAM, "ZCQK004")},
+        ],
+    )
+    rows = rows_of(external(VISIT, procedure("DEQP003", "2024-03-01T09:10:00+01:00"), sent), "T_MCOaaFMSTC")
+
+    assert [(row["CCAM_COD"], row["DOC_ACT"], row["MOD_ACT1"], row["MOD_ACT4"]) for row in rows] == [
+        ("DEQP003", "1", "F", "U"),
+        ("ZCQK004", None, None, None),
+    ]
 
 
 def test_a_private_hospital_has_no_external_activity() -> None:
