@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,14 +22,12 @@ from gateway.worker import Worker, opened
 
 FINISH_WITHIN_S = 6  # with the two seconds of the log's own end: a stop takes less than ten (promise P11)
 KEEP_ALIVE_S = 65
-SWITCH_S = 0.0002  # a large bundle at work in its thread gives way to the event loop this often, each time it asks
 
 
 def serve_worker(house: House, listener: socket.socket, *, name: str) -> int:
     """Serve until SIGTERM; return the exit code."""
     logs.configure(house.settings.log_level, process=name)
     gc.disable()
-    sys.setswitchinterval(SWITCH_S)
     holder: list[Worker] = []
 
     @asynccontextmanager

@@ -6,12 +6,14 @@ It shares the interpreter with the event loop and slows it: it begins when a rou
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 CROWD_S = 0.002
+SWITCH_S = 0.0002  # long work in its thread gives way to the event loop this often, each time it asks
 PATIENCE_S = 0.05
 
 
@@ -52,6 +54,17 @@ class Turns:
                 next_one.set_result(None)
                 return
         self._taken = False
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Let threads change this often while the block runs; at other times changing costs more than it brings."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 async def quiet(*, clock: Callable[[], float] = time.monotonic) -> None:

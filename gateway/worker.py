@@ -25,7 +25,7 @@ from gateway.metrics import Metrics
 from gateway.publishing import open_publisher, open_register
 from gateway.settings import Settings
 from gateway.tokens import Spent, Tokens
-from gateway.turns import Turns, quiet
+from gateway.turns import Turns, giving_way, quiet
 from streaming.broker import Publisher
 from streaming.opposition import Acts
 from streaming.reading import LOG
@@ -145,7 +145,8 @@ class Worker:
             return work()
         async with self.turns.turn(exchange.caller.finess if exchange.caller else ""):
             await quiet()
-            return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
+            with giving_way():
+                return await asyncio.get_running_loop().run_in_executor(self.heavy, work)
 
 
 @asynccontextmanager

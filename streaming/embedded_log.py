@@ -13,10 +13,11 @@ import secrets
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from operator import add
 from pathlib import Path
 
 import orjson
@@ -34,7 +35,9 @@ MIN_FREE_BYTES = 32 * 1024 * 1024
 ERASED_AT_ONCE = 200
 EMPTY = b'{"entry":[],"resourceType":"Bundle","type":"collection"}'
 
-INSERT = "INSERT INTO event (key, headers, value) VALUES (?, ?, ?)"
+INSERT = "INSERT INTO event (key, headers, value) VALUES "
+ROW = "(?, ?, ?)"
+ROWS_AT_ONCE = 32  # one statement, for each of which the writing thread waits twice for its turn of the interpreter
 COUNT = """
 INSERT INTO count (finess, received, refused, suppressed, published) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (finess) DO UPDATE SET received = received + excluded.received, refused = refused + excluded.refused,
@@ -162,11 +165,11 @@ class EmbeddedLog:
             for request in group
             for event in request.events
         ]
-        counts = [(c.finess, c.received, c.refused, c.suppressed, c.published) for c in (r.counts for r in group)]
         try:
             with sqlite.transaction(self._connection):
-                self._connection.executemany(INSERT, rows)
-                self._connection.executemany(COUNT, counts)
+                for part in (rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)):
+                    self._connection.execute(INSERT + ", ".join([ROW] * len(part)), list(itertools.chain(*part)))
+                self._connection.executemany(COUNT, _by_hospital(request.counts for request in group))
                 if not group:
                     self._connection.execute("UPDATE identity SET id = id")
         except sqlite3.OperationalError as error:
@@ -174,6 +177,15 @@ class EmbeddedLog:
         except sqlite3.Error:
             return "log-failed"
         return None
+
+
+def _by_hospital(counted: Iterable[Counts]) -> list[tuple[str | int, ...]]:
+    """Add the counts of a group up: one row a hospital."""
+    totals: dict[str, tuple[int, ...]] = {}
+    for one in counted:
+        more = (one.received, one.refused, one.suppressed, one.published)
+        totals[one.finess] = tuple(map(add, totals.get(one.finess, (0, 0, 0, 0)), more))
+    return [(finess, *total) for finess, total in totals.items()]
 
 
 def _code(error: sqlite3.OperationalError) -> str:
@@ -214,7 +226,7 @@ def erase(path: Path, named: Callable[[str, bytes], bool]) -> int:
                 with sqlite.transaction(connection):
                     connection.executemany('UPDATE event SET key = ?, value = ? WHERE "offset" = ?', found)
             emptied += len(found)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        sqlite.empty_log(connection)
     finally:
         connection.close()
     return emptied

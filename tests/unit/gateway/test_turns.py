@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from itertools import accumulate
 
 import pytest
 
-from gateway.turns import PATIENCE_S, Turns, quiet
+from gateway.turns import PATIENCE_S, SWITCH_S, Turns, giving_way, quiet
 
 
 async def test_hospitals_take_turns_whoever_came_first() -> None:
@@ -100,3 +101,13 @@ async def test_long_work_begins_when_the_loop_has_no_crowd(rounds: list[float], 
     await quiet(clock=clock)
 
     assert len(seen) - 1 == waited
+
+
+def test_threads_change_often_only_while_long_work_is_done() -> None:
+    usual = sys.getswitchinterval()
+
+    with giving_way():
+        inside = sys.getswitchinterval()
+
+    assert inside == pytest.approx(SWITCH_S)
+    assert sys.getswitchinterval() == usual

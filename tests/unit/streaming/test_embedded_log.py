@@ -15,7 +15,7 @@ import pytest
 
 from fhir_profiles.errors import Unavailable
 from streaming.broker import Counts
-from streaming.embedded_log import EmbeddedConsumer, EmbeddedLog, trim
+from streaming.embedded_log import ROWS_AT_ONCE, EmbeddedConsumer, EmbeddedLog, trim
 from streaming.reading import as_json, events
 from tests.support.made_events import FINESS, OTHER, START, event, patient, raw_event
 
@@ -53,6 +53,21 @@ async def test_counts_of_each_hospital_are_kept_with_the_events(tmp_path: Path) 
     await log.close()
 
     assert counted(path) == [(OTHER, 1, 0, 0, 1), (FINESS, 6, 3, 1, 2)]
+
+
+async def test_a_crowd_is_kept_in_the_order_it_came_and_counted_whole(tmp_path: Path) -> None:
+    path, crowd = tmp_path / "events.sqlite", 3 * ROWS_AT_ONCE + 1
+    log = EmbeddedLog(path)
+    await asyncio.gather(
+        *(
+            log.publish([event(patient(), named=f"{number:03d}")], Counts((FINESS, OTHER)[number % 2], received=2))
+            for number in range(crowd)
+        )
+    )
+    await log.close()
+
+    assert [record.event.id for record in events(tmp_path)] == [f"{number:03d}" for number in range(crowd)]
+    assert counted(path) == [(OTHER, crowd - 1, 0, 0, 0), (FINESS, crowd + 1, 0, 0, 0)]
 
 
 def test_two_processes_share_one_log_and_lose_nothing(tmp_path: Path) -> None:
