@@ -27,7 +27,7 @@ from gateway.decision import Sender
 from gateway.house import Yardstick
 from streaming.erasure import Effect
 from streaming.naming import CONSENT, Key, keys_of_act
-from streaming.opposition import PLATFORM, Act, Acts, Kind
+from streaming.opposition import PLATFORM, Act, Acts, Kind, acts_of, entry_of
 from streaming.register import Register
 from streaming.staging import resources_of
 from transformers.deidentify.pseudonyms import Key as Secret
@@ -132,16 +132,17 @@ def withdraw_person(
 
 def act_on(judged: Judged, register: Register, *, finess: str) -> Done:
     """Keep what the Consents of a request say: ends first, so that a new denial in place of an old one holds."""
-    receipts, said = [], {}
+    done: dict[str, Act] = {}
+    said: dict[int, Issue] = {}
     for one, act in judged.ended:
-        withdraw(act.id, (act.finess,), register)
-        receipts.append(act.id)
+        done[act.id] = withdraw(act.id, (act.finess,), register)
         said[one.index] = issue("consent-ended", one.path, receipt=act.id)
     for one in judged.begun:
         act = begin(Asked("opposition", finess, OBJECTION), one.keys, register)
-        receipts.append(act.id)
+        done[act.id] = act
         said[one.index] = issue("consent-kept", one.path, receipt=act.id)
-    return Done(tuple(receipts), said, register.acts())
+    known = {**register.acts().by_id, **done}  # a broker may show a moment later what it has acknowledged
+    return Done(tuple(done), said, acts_of(map(entry_of, known.values())))
 
 
 def find(number: str, perimeters: tuple[str, ...], register: Register) -> Act:

@@ -203,8 +203,9 @@ def _remove(state: State, connection: Database, sink: Sink, act: Act, *, finess:
     if local - act.keys:
         register.learn(act.id, local - act.keys)
     held = ownership.tables_held(connection, owners)
-    finished = connection.execute(FINISHED, (_json_numbers(owners),)).fetchone()[0]
-    rows = sink.count(held)
+    # without a resource it is the second attempt, after a crash: rows that still stand there were counted by the first
+    finished = connection.execute(FINISHED, (_json_numbers(owners),)).fetchone()[0] if keys else 0
+    rows = sink.count(held) if keys else 0
     for statement in REMOVE:
         connection.execute(statement, (finess, _json(keys)))
     state.mark_dirty({(finess, alias) for alias in aliases})

@@ -115,7 +115,7 @@ class SqliteEngine:
     def purge(self) -> None:
         """See `database.Engine`: pages are overwritten (`secure_delete`), the write-ahead log is emptied."""
         with self._gate:
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            empty_log(self.connection)
 
     def close(self) -> None:
         """See `database.Engine`."""
@@ -144,6 +144,13 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         connection.execute("ROLLBACK")
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Leave nothing in the write-ahead log. Raises `Unavailable` when a reader is in the way for too long."""
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise Unavailable("store-busy")
 
 
 def _statements(schema: str) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from fhir_profiles.errors import PipelineError
+from fhir_profiles.errors import PipelineError, Unavailable
+from streaming import sqlite
 from streaming.accounts import status
 from streaming.broker import Counts
 from streaming.digest import digest
@@ -385,6 +386,29 @@ async def test_dying_in_the_middle_of_an_erasure_is_finished_by_the_next_start(p
 
     assert codes(tmp_path) == [f"{MARK}1"]
     assert files_with(tmp_path, f"{MARK}2") == []
+
+
+async def test_an_act_is_not_done_while_a_reader_keeps_the_log_from_being_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publish(tmp_path, person(1), person(2))
+    apply(tmp_path)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_MS", 20)
+    reader = sqlite.connect_read_only(tmp_path / "events.sqlite")
+
+    with sqlite.snapshot(reader):
+        reader.execute("SELECT count(*) FROM event").fetchone()
+        with pytest.raises(Unavailable):
+            apply(tmp_path, OBJECTED)
+        state = State(tmp_path / "ops.sqlite")
+        begun = effect(state.connection, "act-1")
+        state.close()
+    reader.close()
+    apply(tmp_path)
+
+    assert begun is not None
+    assert begun.done_at is None
+    assert files_with(tmp_path, f"{MARK}2") == files_with(tmp_path, "pat-2") == []
 
 
 async def test_the_log_keeps_its_offsets_and_stays_readable(tmp_path: Path) -> None:
