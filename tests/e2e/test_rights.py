@@ -283,3 +283,45 @@ def test_a_limitation_keeps_the_rows_from_readers_and_a_lift_shows_them_again(
     assert snds_gateway("rights", "lift", *person).returncode == 0
     served.wait_idle()
     assert diagnoses(served) == ["I10", "K25"]
+
+
+def named_in(value: Json) -> tuple[set[str], set[str]]:
+    """Return the pseudonyms of one event: those by which the register may know the person, and all others."""
+    known, others = set(), set()
+    for entry in value["entry"]:
+        for one in entry["resource"]["identifier"]:
+            names = one["system"].removeprefix("urn:snds-gateway:") in ("person", "stay", "ano", "psa")
+            (known if names else others).add(one["value"])
+    return known, others
+
+
+def test_no_byte_of_the_person_is_left_in_any_file_of_a_running_system(served: Installation) -> None:
+    number = copy.deepcopy(encounter()["identifier"])
+    number[0]["value"] = "NDA-347"
+    visit = encounter(id="e347", subject={"reference": f"Patient/{PERSON['id']}"}, identifier=number)
+    unfinished = put(PERSON, visit)  # a stay without a diagnosis waits in quarantine: its reason goes too
+    for sent in (STAYING, OBJECTING, unfinished):
+        assert served.post(sent).status_code == 200
+    assert served.wait_idle()["stays"] == {"open": 0, "written": 2, "quarantined": 1, "suppressed": 0}
+    told = snds_gateway("events", "tail", "--data-dir", str(served.data_dir), "--format", "json").stdout
+    events = [json.loads(line)["value"] for line in told.splitlines()]
+    [first, *both] = [named_in(one) for one in events]
+    known, others = (set.union(*(one[side] for one in both)) - first[side] for side in (0, 1))
+    found = {
+        path.name.removesuffix("-wal")
+        for path, content in served.every_byte()
+        for one in others
+        if one.encode() in content
+    }
+    assert {"events.sqlite", "ops.sqlite"} <= found  # they are there to be found
+
+    asked(served, "POST", "/rights/oppositions", PERSON)
+    accounts = served.wait_idle()
+    left = [(path.name, one) for path, content in served.every_byte() for one in others if one.encode() in content]
+    names = {path.name for path, content in served.every_byte() for one in known if one.encode() in content}
+    told = snds_gateway("events", "tail", "--data-dir", str(served.data_dir), "--format", "json").stdout
+
+    assert left == []
+    assert names <= {"events.sqlite", "events.sqlite-wal"}  # the register, that keeps the person out
+    assert [one for one in known if one in told] == []
+    assert accounts["stays"] == {"open": 0, "written": 1, "quarantined": 0, "suppressed": 2}
