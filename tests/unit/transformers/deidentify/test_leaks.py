@@ -40,6 +40,8 @@ def body(value: object) -> bytes:
     [
         "285094415372645",  # a NIR with its right key
         "2 85 09 44 153 726 45",
+        "785094415372686",  # NIA: a number that waits for a NIR
+        "885094415372636",
         "1 85 01 2A 056 123 81",
         "quelqu.un@hopital.example",
         "0612345678",
@@ -87,6 +89,22 @@ def test_what_looks_identifying_is_found(text: str) -> None:
     ],
 )  # fmt: skip
 def test_codes_dates_units_and_pseudonyms_are_no_leak(text: str) -> None:
+    assert scanner().is_clean([body(text)])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "285094415372646",  # a NIR with a wrong key is any number of 15 digits
+        "2850944153726",  # without its key it may be a code of 13 digits (CIP13, UCD13)
+        "985094415372645",  # no number of a person begins with 9
+        "0012345678", "061234567", "06123456789", "+44 6 12 34 56 78",  # no French telephone
+        "20101234567", "1010123456", "101012345678",  # no RPPS
+        "690781811", "69078181", "6907818100",  # no FINESS: key, length
+        "http", "urn", "10:30:00", "L/min", "1/2", "5-10", "0-9",
+    ],
+)  # fmt: skip
+def test_near_misses_of_each_shape_are_no_leak(text: str) -> None:
     assert scanner().is_clean([body(text)])
 
 
