@@ -1,4 +1,4 @@
-"""2,000 planned stays of a fictitious hospital → rows: arithmetic and referential invariants, and the truth planted."""
+"""2,000 planned stays of a fictitious hospital and its rare cases → rows: invariants, and the truth planted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from gateway.synthetic.plan import Stay
 from tests.support.deidentified import Numbers
-from tests.support.synthetic_hospital import HOSPITAL, contract, hospital
+from tests.support.synthetic_hospital import HOSPITAL, full_contract, loaded_reference, rare_hospital
 from transformers.deidentify.pseudonyms import Key, TableKeys
 from transformers.snds.person import person_rows
 from transformers.snds.schema import TABLES
@@ -23,7 +23,7 @@ from transformers.snds.view import PersonRows
 
 pytestmark = pytest.mark.slow
 
-STAYS = 2000
+STAYS, ROUNDS = 2000, 4
 FAILURE = "x" * 17
 RETURNS = ("NIR_RET", "NAI_RET", "SEX_RET", "SEJ_RET", "FHO_RET", "PMS_RET", "DAT_RET", "COH_NAI_RET", "COH_SEX_RET")
 FILTERED = ("GRG_GHM", "GHS_NUM", "GRG_RET", "TYP_GEN_RSA", "NBR_SEA", "NBR_RUM", "NBR_DGN", "NBR_ACT")
@@ -36,10 +36,12 @@ class Converted:
     """Everything written: outcomes, and rows by generic table name."""
 
     def __init__(self) -> None:
-        self.planned, views = hospital(20, STAYS)
+        agreed, loaded = full_contract(), loaded_reference()
+        usual, self.cases, views = rare_hospital(20, STAYS, rounds=ROUNDS, with_contract=agreed)
+        self.planned = [*usual, *(stay for case in self.cases if case.reason is None for stay in case.stays)]
         keys, numbers = TableKeys(Key(b"k" * 32)), Numbers()
         self.results: list[PersonRows] = [
-            person_rows(view, contract=contract(), pseudonyms=keys, numbers=numbers) for view in views
+            person_rows(view, contract=agreed, pseudonyms=keys, numbers=numbers, reference=loaded) for view in views
         ]
         self.tables: dict[str, list[Row]] = defaultdict(list)
         for result in self.results:
@@ -64,13 +66,62 @@ def stays(planned: list[Stay]) -> Iterator[Stay]:
     yield from (stay for stay in planned if stay.kind not in NO_STAY)
 
 
-def test_every_stay_is_written_but_the_open_the_cancelled_and_the_visits(converted: Converted) -> None:
+def test_every_stay_is_written_but_the_open_the_cancelled_the_visits_and_other_fields(converted: Converted) -> None:
     kinds = Counter(stay.kind for stay in converted.planned)
-    outcomes = Counter(one.status for result in converted.results for one in result.stays)
+    outcomes = Counter((one.status, one.reason) for result in converted.results for one in result.stays)
 
-    assert outcomes["written"] == STAYS - sum(kinds[kind] for kind in NO_STAY)
-    assert outcomes["open"] == kinds["open"] > 0
-    assert outcomes["quarantined"] == 0
+    assert outcomes["written", None] == len(converted.planned) - sum(kinds[kind] for kind in NO_STAY)
+    assert outcomes["open", None] == kinds["open"] > 0
+    quarantined = Counter(("quarantined", case.reason) for case in converted.cases if case.reason)
+    assert Counter({what: number for what, number in outcomes.items() if what[0] == "quarantined"}) == quarantined
+    assert quarantined.total() == 3 * ROUNDS
+
+
+def test_what_rare_cases_give_is_what_their_truth_counts(converted: Converted) -> None:
+    given: Counter[str] = Counter()
+    for case in converted.cases:
+        given.update(case.gives)
+    rows = {name: len(converted.tables[name]) for name in ("ER_PHA_F", "ER_UCD_F", "T_MCOaaMED", "T_MCOaaFCSTC")}
+    stays = converted.tables["T_MCOaaB"]
+
+    assert rows == {
+        "ER_PHA_F": given["box_lines"], "ER_UCD_F": given["retrocession_lines"],
+        "T_MCOaaMED": given["expensive_lines"], "T_MCOaaFCSTC": given["fees"],
+    }  # fmt: skip
+    assert sum(row["SEJ_TYP"] == "B" for row in stays) == given["services"] == ROUNDS
+    assert sum(row["GRG_GHM"] not in ("XXXXXX", "28XXXX") for row in stays) == given["grouped_stays"] == ROUNDS
+    assert sum(row["HOS_PLO"] == "1" for row in converted.tables["T_MCOaaC"]) == given["organ_donors"] == ROUNDS
+
+
+def test_dispenses_have_one_line_each_in_every_table_of_the_star(converted: Converted) -> None:
+    keys = ("DCT_ORD_NUM", "FLX_DIS_DTD", "FLX_EMT_NUM", "FLX_EMT_ORD", "FLX_EMT_TYP", "FLX_TRT_DTD", "ORG_CLE_NUM",
+            "PRS_ORD_NUM", "REM_TYP_AFF")  # fmt: skip
+    told = {
+        name: Counter(tuple(row[key] for key in keys) for row in converted.tables[name])
+        for name in ("ER_PRS_F", "ER_ETE_F", "ER_PHA_F", "ER_UCD_F")
+    }
+    persons = {(row["BEN_NIR_PSA"], row["BEN_RNG_GEM"]) for row in converted.tables["IR_BEN_R"]}
+
+    assert told["ER_PRS_F"] == told["ER_ETE_F"] == told["ER_PHA_F"] + told["ER_UCD_F"]
+    assert set(told["ER_PRS_F"].values()) == {1}
+    assert {(row["BEN_NIR_PSA"], row["BEN_RNG_GEM"]) for row in converted.tables["ER_PRS_F"]} <= persons
+
+
+def test_lines_of_a_visit_belong_to_its_chaining_row(converted: Converted) -> None:
+    visits = {(row["SEQ_NUM"], row["AA"]): row["NIR_ANO_17"] for row in converted.tables["T_MCOaaCSTC"]}
+
+    for table in ("T_MCOaaFMSTC", "T_MCOaaFCSTC"):
+        assert converted.tables[table]
+        for row in converted.tables[table]:
+            assert visits[row["SEQ_NUM"], row["AA"]] == row["NIR_ANO_17"]
+
+
+def test_an_expensive_drug_is_of_a_stay_and_a_day_of_it(converted: Converted) -> None:
+    nights = {(row["RSA_NUM"], row["AA"]): row["SEJ_NBJ"] for row in converted.tables["T_MCOaaB"]}
+
+    for row in converted.tables["T_MCOaaMED"]:
+        assert 0 <= row["DELAI"] <= nights[row["RSA_NUM"], row["AA"]]
+        assert row["ADM_NBR"] > 0
 
 
 def test_primary_keys_are_unique(converted: Converted) -> None:
@@ -174,6 +225,8 @@ def test_every_code_is_in_its_nomenclature(converted: Converted, shared: Path) -
         assert {row[name] for row in converted.tables[table]} - {None} <= diagnoses
     for name, nomenclature in (("ENT_PRV", "MS_PRV_V"), ("SOR_DES", "MS_DST_V"), ("SOR_MOD", "MS_SOR_V")):
         assert {row[name] for row in converted.tables["T_MCOaaB"]} - {None} <= codes(shared, nomenclature)
+    assert {row["CDC_ACT"] for row in converted.tables["T_MCOaaA"]} <= codes(shared, "IR_CCAM_V63")
+    assert {str(row["PRS_NAT_REF"]) for row in converted.tables["ER_PRS_F"]} <= codes(shared, "IR_NAT_V")
     assert {row["BEN_RES_DPT"] for row in converted.tables["IR_BEN_R"]} - {None} <= codes(shared, "IR_DPT_V")
 
 
@@ -243,11 +296,13 @@ def test_newborns_are_linked_to_their_mothers(converted: Converted) -> None:
     links = Counter(row["ID_MAM_ENF"] for row in chaining if row["ID_MAM_ENF"])
     beside = [row for row in chaining if row["HOS_NN_MAM"] == "1"]
     planned = sum(stay.kind == "newborn" for stay in converted.planned)
+    twins = sum(case.kind == "twins" for case in converted.cases)
 
     assert len(born) == len(beside) == planned
     assert all(row["AGE_JOU"] == 0 and row["POI_NAI"] and row["AGE_GES"] for row in born.values())
-    assert set(links.values()) == {2}
-    assert len(links) == planned
+    # the mother and her child share a link, or the mother and her twins; a delivery without a child has one alone
+    assert Counter(links.values())[2] + 2 * Counter(links.values())[3] == planned
+    assert Counter(links.values())[3] == twins == ROUNDS
 
 
 def test_visits_of_one_person_keep_their_distance_in_days(converted: Converted) -> None:
