@@ -255,7 +255,7 @@ class _Run:
                     issues.append(one)
                 elif one.code in CODE_FAULTS and one.blocks:
                     issues[place] = one  # the profile's value set is the one to choose from
-        if sources > 1:
+        if len(issues) > 1:
             issues = without_consequences(issues)
         if sources > 1 or (sources and plan.objections):
             issues.sort(key=lambda one: place_of(one.expression[len(path) :], resource))

@@ -178,7 +178,8 @@ class _ProfileCode:
                 write(f"e = lacks(e, {identity})")
         for name, needed in child.needed:
             with write.block(f"if not any_key(n, {write.constant(needed)}):"):
-                write(f"e = slice_lacks(e, {identity}, {write.constant(name)}, 1)")
+                whole = write.constant("")
+                write(f"e = slice_lacks(e, {identity}, {write.constant(name)}, 1, {whole})")
         types = write.constant(tuple(key.code for key in child.keys if key.allowed))
         dropped = {safe_name(key.key): key.step for key in child.keys if not key.allowed}
         if dropped:
@@ -271,7 +272,8 @@ class _ProfileCode:
             name = write.constant(piece.name)
             if piece.minimum:
                 with write.block(f"if {counters.of(piece)} < {int(piece.minimum)}:"):
-                    write(f"e = slice_lacks(e, {identity}, {name}, {int(piece.minimum)})")
+                    by = write.constant(" ".join(sorted({one.place for one in piece.tests})))
+                    write(f"e = slice_lacks(e, {identity}, {name}, {int(piece.minimum)}, {by})")
             if piece.counted and piece.maximum < 1 << 30:
                 with write.block(f"if {counters.of(piece)} > {int(piece.maximum)}:"):
                     write(f"e = slice_excess(e, {identity}, {name}, {int(piece.maximum)}, {step})")

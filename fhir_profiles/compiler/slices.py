@@ -156,9 +156,9 @@ def not_like(found: Findings | None, identity: str, step: str, expected: str) ->
     return add(found, Finding("pattern-value", step, {"element": identity, "expected": expected}, rule=identity))
 
 
-def slice_lacks(found: Findings | None, element: str, name: str, minimum: int) -> Findings:
-    """Report a slice that the profile demands."""
-    params = {"element": element, "slice": name, "minimum": str(minimum)}
+def slice_lacks(found: Findings | None, element: str, name: str, minimum: int, by: str) -> Findings:
+    """Report a slice that the profile demands; `by` are the paths, below an item, that tell it."""
+    params = {"element": element, "slice": name, "minimum": str(minimum), "by": by}
     return add(found, Finding("slice-missing", params=params, rule=f"{element}:{name}"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from fhir_profiles.compiler.primitives import CHECKS
@@ -26,6 +27,12 @@ class Test:
     kind: str
     steps: tuple[Step, ...]
     value: Any
+
+    @property
+    def place(self) -> str:
+        """Return the names of the steps within the item, `type.coding`: empty where the item itself is asked."""
+        plain = takewhile(lambda one: isinstance(one, str) or one[0] == "many", self.steps)
+        return ".".join(one if isinstance(one, str) else one[1] for one in plain)
 
     @property
     def facts(self) -> str:
