@@ -45,6 +45,7 @@ async def limit(exchange: Exchange, worker: Worker) -> Answer:
 async def withdraw(exchange: Exchange, worker: Worker) -> Answer:
     """End an act."""
     caller = worker.identify(exchange, scope=SCOPE)
+    _check_ready(worker)
     number = exchange.target.resource_id or ""
     act = await worker.consult(lambda register: rights.withdraw(number, _perimeters(caller), register))
     exchange.receipt = act.id
@@ -69,6 +70,7 @@ async def show(exchange: Exchange, worker: Worker) -> Answer:
 async def _begin(exchange: Exchange, worker: Worker, kind: Kind) -> Answer:
     caller = worker.identify(exchange, scope=SCOPE)
     asked = _asked(exchange, caller, kind)
+    _check_ready(worker)
     keys = worker.keys.get(caller.finess)
     if keys is None:
         raise Unavailable("not-ready")
@@ -85,6 +87,12 @@ async def _begin(exchange: Exchange, worker: Worker, kind: Kind) -> Answer:
     exchange.receipt = act.id
     headers = {"Content-Type": JSON, "Location": f"/rights/receipts/{act.id}"}
     return Answer(HTTPStatus.CREATED, orjson.dumps({"id": act.id}), headers)
+
+
+def _check_ready(worker: Worker) -> None:
+    """An act that the register could not keep is answered at once: a broker that is away is known already."""
+    if not worker.publisher.ready() or worker.health.missing():
+        raise Unavailable("not-ready")
 
 
 def _asked(exchange: Exchange, caller: Caller, kind: Kind) -> Asked:

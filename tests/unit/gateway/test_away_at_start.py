@@ -61,10 +61,15 @@ def test_a_gateway_without_its_broker_lives_is_not_ready_and_answers_retry(
         ready = httpx.get(f"{installation.url}/health/ready", timeout=30)
         sent = bundle("transaction", put(patient("away"), fullUrl="https://his.example/fhir/Patient/away"))
         answer = installation.post(sent)
+        acts = [installation.post(patient("away"), path=f"/rights/{one}") for one in ("oppositions", "erasures")]
 
         assert (ready.status_code, ready.json()["missing"]) == (503, ["log"])
         assert answer.status_code == 503
         assert int(answer.headers["Retry-After"]) >= 1
+        # at once: the register, which would wait for the broker, is not asked
+        assert [(one.status_code, one.json()["issue"][0]["details"]["coding"][0]["code"]) for one in acts] == [
+            (503, "not-ready"), (503, "not-ready"),
+        ]  # fmt: skip
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
     assert '"child-ended"' not in installation.log.read_text()
