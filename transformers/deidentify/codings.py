@@ -30,29 +30,25 @@ Coding = dict[str, str]
 
 
 class CodeBook:
-    """The systems of the rules and of one contract; `kept` is a bounded memory of the codings that leave in clear."""
+    """The systems of the rules and of one contract; `kept` is a bounded memory of the codings that leave in clear.
 
-    __slots__ = ("_tests", "kept")
+    `concepts` are the same, each alone in a CodeableConcept.
+    """
+
+    __slots__ = ("_tests", "concepts", "kept")
 
     def __init__(self, systems: Systems, elements: Elements, agreed: tuple[str, ...] = ()) -> None:
         self._tests = _tests(systems, elements, agreed)
-        self.kept: dict[tuple[str | None, str | None, str], Coding] = {}
+        self.kept: dict[tuple[Any, Any, Any], Coding] = {}
+        self.concepts: dict[tuple[Any, Any, Any], dict[str, Any]] = {}
 
     def keeps(self, system: str, code: str) -> bool:
         """Say whether a code leaves in clear under a system."""
         test = self._tests.get(system)
         return test is not None and len(code) <= LONGEST and bool(test(code))
 
-    def coding(self, value: Mapping[str, Any], local_code: LocalCode) -> Coding | None:
+    def coding(self, system: object, version: object, code: object, local_code: LocalCode) -> Coding | None:
         """Return what a Coding becomes; None when it has no code."""
-        system, version, code = value.get("system"), value.get("version"), value.get("code")
-        try:
-            made = self.kept.get((system, version, code))  # type: ignore[arg-type]
-        except TypeError:
-            made = None  # a list or an object where a text should be
-        return made if made is not None else self._decide(system, version, code, local_code)
-
-    def _decide(self, system: object, version: object, code: object, local_code: LocalCode) -> Coding | None:
         if type(code) is not str:
             return None
         if type(system) is not str:
@@ -66,6 +62,7 @@ class CodeBook:
             made["version"] = version
         if len(self.kept) < REMEMBERED:
             self.kept[system, version, code] = made
+            self.concepts[system, version, code] = {"coding": [made]}
         return made
 
 

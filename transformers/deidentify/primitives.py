@@ -17,7 +17,15 @@ INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(?::[0-9]{2}(?:\.[0-9]{1,30})?)?(Z|[+-][0-9]{2}:[0-9]{2})?",
     re.ASCII,
 )
-COUNTER = re.compile(r"[0-9]{1,18}", re.ASCII)
+# Digits as zeros: the forms of INSTANT and of DATE, with the length of the offset at their end. Three times faster.
+ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
+INSTANTS = {
+    f"0000-00-00T00:00{second}{offset}".encode(): len(offset)
+    for second in ("", ":00", *(f":00.{'0' * digits}" for digits in range(1, 31)))
+    for offset in ("", "Z", "+00:00", "-00:00")
+}
+DATES = frozenset({b"0000", b"0000-00", b"0000-00-00"})
+LONGEST_COUNTER = 18
 DIGITS = re.compile(r"[0-9]{1,6}", re.ASCII)
 MODE = re.compile(r"[0-9NO](?:[ ,;/-]?[1-8RUV])?(?![0-9A-Za-z])", re.ASCII)
 USUAL = len("2024-03-01T08:15:42+01:00")
@@ -58,32 +66,36 @@ def minute(value: object, scene: Scene) -> str | None:  # noqa: ARG001
         except ValueError:
             return None
         return f"{value[:16]}:00{value[19:]}"
-    found = INSTANT.fullmatch(value)
-    if found is not None:
-        return f"{found[1]}:00{found[2] or ''}"
-    return value if DATE.fullmatch(value) else None
+    form = value.encode().translate(ZEROS)
+    offset = INSTANTS.get(form)
+    if offset is not None:
+        return f"{value[:16]}:00{value[len(value) - offset :]}"
+    return value if form in DATES else None
 
 
 def day(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Cut a date or instant to the day."""
-    if type(value) is str and (DATE.fullmatch(value) or INSTANT.fullmatch(value)):
-        return value[:10]
-    return None
+    if type(value) is not str:
+        return None
+    form = value.encode().translate(ZEROS)
+    return value[:10] if form in DATES or form in INSTANTS else None
 
 
 def month(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Cut a date to year and month."""
-    return value[:7] if type(value) is str and DATE.fullmatch(value) else None
+    return value[:7] if type(value) is str and value.encode().translate(ZEROS) in DATES else None
 
 
 def stamp(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Keep an instant whole."""
-    return value if type(value) is str and INSTANT.fullmatch(value) else None
+    return value if type(value) is str and value.encode().translate(ZEROS) in INSTANTS else None
 
 
 def counter(value: object, scene: Scene) -> str | None:  # noqa: ARG001
     """Keep a version number."""
-    return value if type(value) is str and COUNTER.fullmatch(value) else None
+    return (
+        value if type(value) is str and value.isdigit() and value.isascii() and len(value) <= LONGEST_COUNTER else None
+    )
 
 
 def digits(value: object, scene: Scene) -> str | None:  # noqa: ARG001
@@ -101,26 +113,36 @@ def mode(value: object, scene: Scene) -> str | None:  # noqa: ARG001
 
 def code(value: object, scene: Scene) -> Any:  # noqa: ANN401
     """Reduce a Coding."""
-    return scene.coding(value) if type(value) is dict else None
+    if type(value) is not dict:
+        return None
+    get = value.get
+    return scene.coding(get("system"), get("version"), get("code"))
 
 
 def concept(value: object, scene: Scene) -> dict[str, Any] | None:
-    """Reduce a CodeableConcept to its codings."""
-    if type(value) is not dict:
+    """Reduce a CodeableConcept to its codings. What it gives may be shared: nobody changes it."""
+    if type(value) is not dict or "coding" not in value:
         return None
-    listed = value.get("coding")
+    listed = value["coding"]
     if type(listed) is not list:
         return None
+    if len(listed) == 1 and type(listed[0]) is dict:
+        get = listed[0].get
+        try:
+            return scene.known_concepts[get("system"), get("version"), get("code")]
+        except (KeyError, TypeError):
+            pass  # not known yet, or a list or an object where a text should be
     kept, known = [], scene.known_codings
     for one in listed:
         if type(one) is dict:
             get = one.get
+            named = get("system"), get("version"), get("code")
             try:
-                made = known.get((get("system"), get("version"), get("code")))
+                made = known.get(named)
             except TypeError:
-                made = None  # a list or an object where a text should be
+                made = None
             if made is None:
-                made = scene.coding(one)
+                made = scene.coding(*named)
             if made is not None:
                 kept.append(made)
     return {"coding": kept} if kept else None
@@ -131,11 +153,9 @@ def expected_concept(right: Callable[[str], object]) -> Action:
 
     def reduced(value: object, scene: Scene) -> dict[str, Any] | None:
         made = concept(value, scene)
-        if made is None:
-            return None
-        kept: list[dict[str, str]] = made["coding"]
-        if all(one["system"] != LOCAL for one in kept):
+        if made is None or all(one["system"] != LOCAL for one in made["coding"]):
             return made
+        kept: list[dict[str, str]] = made["coding"]
         sent = [one for one in value["coding"] if type(one) is dict and type(one.get("code")) is str]  # type: ignore[index]
         for place, one in enumerate(sent):
             if kept[place]["system"] == LOCAL and is_misplaced(one, right):
@@ -152,20 +172,28 @@ def quantity(comparators: frozenset[str], units: frozenset[str]) -> Action:
     def reduced(value: object, scene: Scene) -> dict[str, Any] | None:
         if type(value) is not dict:
             return None
-        amount = value.get("value")
+        get = value.get
+        amount = get("value")
         made: dict[str, Any] = {}
         if (type(amount) is float or type(amount) is int) and -HUGE < amount < HUGE:
             made["value"] = amount
-        comparator = value.get("comparator")
-        if type(comparator) is str and comparator in comparators:
-            made["comparator"] = comparator
+        if "comparator" in value:
+            comparator = value["comparator"]
+            if type(comparator) is str and comparator in comparators:
+                made["comparator"] = comparator
         if "code" in value:
-            unit = scene.coding(value)
+            named = get("system"), get("version"), value["code"]
+            try:
+                unit = scene.known_codings.get(named)
+            except TypeError:
+                unit = None
+            if unit is None:
+                unit = scene.coding(*named)
             if unit is not None:
                 made["system"] = unit["system"]
                 made["code"] = unit["code"]
         else:
-            printed = value.get("unit")
+            printed = get("unit")
             if type(printed) is str and printed in units:
                 made["code"] = printed
         return made or None

@@ -40,6 +40,7 @@ class Scene:
 
     __slots__ = (
         "_codes",
+        "_codings",
         "_local_codes",
         "_logical",
         "_named",
@@ -54,6 +55,7 @@ class Scene:
         "implied",
         "keys",
         "known_codings",
+        "known_concepts",
         "left_out",
         "references",
         "source",
@@ -69,6 +71,7 @@ class Scene:
         self.hospital = hospital
         self._codes = codes
         self.known_codings: Mapping[tuple[Any, Any, Any], Coding] = codes.kept
+        self.known_concepts: Mapping[tuple[Any, Any, Any], Out] = codes.concepts
         self.types = types
         self.by_url: dict[str, Known] = {}
         self.keys: dict[tuple[str, str], str] = {}
@@ -81,6 +84,7 @@ class Scene:
         self._of_type: dict[str, Callable[[str], str]] = {}
         self.references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
+        self._codings: dict[tuple[object, object, object], Coding | None] = {}
         self._unnamed: dict[str, list[tuple[Known, Json]]] = {}
         self._named: dict[Parts, Known] = {}
         self._logical: dict[Parts, Out] = {}
@@ -105,9 +109,16 @@ class Scene:
             found = self._local_codes[system, code] = self.hospital.code(system, code)
         return found
 
-    def coding(self, value: Json) -> Coding | None:
-        """Return what a Coding becomes."""
-        return self._codes.coding(value, self.local_code)
+    def coding(self, system: object, version: object, code: object) -> Coding | None:
+        """Return what a Coding becomes, decided once in a bundle."""
+        named = system, version, code
+        try:
+            return self._codings[named]
+        except KeyError:
+            made = self._codings[named] = self._codes.coding(system, version, code, self.local_code)
+            return made
+        except TypeError:  # a list or an object where a text should be
+            return self._codes.coding(system, version, code, self.local_code)
 
     def register(self, known: Known, entry: Entry) -> None:
         """Make a resource of the bundle known by its urls, and by its business identifiers when one is asked for."""
