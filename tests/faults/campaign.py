@@ -30,6 +30,7 @@ from tests.support.installation import Installation
 RECOVERED_WITHIN_S = 60.0
 NOTHING_FOR_S = 60.0  # a slow machine is no lost bundle; one without an answer for so long is
 SETTLED_WITHIN_S = 150.0
+BUNDLES_A_DISK = 500
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def run(
     began = time.monotonic()
     faults, skipped = harm.chosen(form, names)
     parts = {fault.part for fault in faults.values()}
-    with stage_of(form, folder, template=ready.template, seed=seed, parts=parts) as stage:
+    size = 1 + len(ready.bodies) // BUNDLES_A_DISK
+    with stage_of(form, folder, template=ready.template, seed=seed, parts=parts, size=size) as stage:
         traffic, readiness = Traffic(stage.installation, ready.bodies, per_s=per_s), watch.Readiness(stage.installation)
         try:
             traffic.start()

@@ -9,9 +9,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from tests.faults.stage import Stage
+import psycopg
+
+from tests.faults.stage import DISKS, SERVER_DISKS, Stage
 from tests.support import clock, small_disk
 from tests.support.tcp_proxy import TcpProxy
 
@@ -20,6 +23,8 @@ EMBEDDED, SERVER, CLUSTER = "embedded", "server", "cluster"
 BEYOND_DELIVERY_S = 14.0
 DAY_S = 86_400
 IN_SYNC_WITHIN_S = 120.0
+ENDS_ITSELF_WITHIN_S = 60.0
+NO_SPACE = "No space left on device"
 
 
 def nothing(stage: Stage) -> None:
@@ -139,6 +144,41 @@ def full(name: str) -> Fault:
     )
 
 
+def fill_kafka(stage: Stage) -> None:
+    """Leave the broker no room: it ends itself at the next event, for it has no other folder to write to."""
+    stage.disks["kafka"].fill()
+    deadline = time.monotonic() + ENDS_ITSELF_WITHIN_S
+    while stage.brokers[0].runs():
+        assert time.monotonic() < deadline, "the broker found room"
+        time.sleep(0.1)
+
+
+def room_for_kafka(stage: Stage) -> None:
+    """Give the room back; a service manager starts the broker again."""
+    stage.disks["kafka"].empty()
+    brokers_again(stage)
+
+
+def fill_postgres(stage: Stage) -> None:
+    """Leave the server no room, and let it want some: its next piece of write-ahead log finds none."""
+    assert stage.postgres is not None
+    stage.disks["postgresql"].fill()
+    deadline = time.monotonic() + ENDS_ITSELF_WITHIN_S
+    while not stage.postgres.says(NO_SPACE):
+        assert time.monotonic() < deadline, "the server found room"
+        with suppress(psycopg.Error), stage.postgres.connection.open() as session:
+            session.execute("SELECT pg_logical_emit_message(true, 'fault', 'x')")
+            session.execute("SELECT pg_switch_wal()")
+
+
+def room_for_postgres(stage: Stage) -> None:
+    """Give the room back; a service manager starts the server again if it ended itself."""
+    assert stage.postgres is not None
+    stage.disks["postgresql"].empty()
+    if not stage.postgres.runs():
+        stage.postgres.start()
+
+
 def clock_jumps(stage: Stage) -> None:
     assert stage.clock is not None
     for ahead in (DAY_S, 9 * DAY_S, -7200):
@@ -160,6 +200,8 @@ FAULTS: Mapping[str, Fault] = {
     "full-disk-log": full("log"),
     "full-disk-audit": full("audit"),
     "full-disk-lake": full("lake"),
+    "full-disk-kafka": Fault(ONE, fill_kafka, room_for_kafka, hold=(8, 10), silences=True, part="kafka"),
+    "full-disk-postgresql": Fault(ONE, fill_postgres, room_for_postgres, hold=(8, 10), part="postgresql"),
     "kill-broker": Fault(SERVERS, kill_brokers, brokers_again, hold=(0.5, 3), silences=True),
     "broker-away-14s": Fault(ONE, kill_brokers, brokers_again, hold=(BEYOND_DELIVERY_S,) * 2, silences=True),
     "pause-broker-10s": Fault(SERVERS, pause, resume, hold=(10, 10), silences=True),
@@ -197,6 +239,6 @@ FAULTS: Mapping[str, Fault] = {
 def chosen(form: str, names: tuple[str, ...] = ()) -> tuple[dict[str, Fault], dict[str, str]]:
     """Return the faults of a form (or those of them that are named), and why some cannot be had here."""
     wanted = {name: FAULTS[name] for name in names or FAULTS if form in FAULTS[name].forms}
-    lacking = {"clock": clock.missing(), **dict.fromkeys(("log", "audit", "lake"), small_disk.missing())}
+    lacking = {"clock": clock.missing(), **dict.fromkeys((*DISKS, *SERVER_DISKS), small_disk.missing())}
     skipped = {name: reason for name, fault in wanted.items() if (reason := lacking.get(fault.part))}
     return {name: fault for name, fault in wanted.items() if name not in skipped}, skipped

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +22,14 @@ from tests.support.clock import Clock
 from tests.support.installation import COMMAND, Installation
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_cluster import KafkaCluster
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import DATA, PostgresServer
 from tests.support.small_disk import SmallDisk
 from tests.support.tcp_proxy import TcpProxy
 
 FORMS = ("embedded", "server", "cluster")
 ENDS_WITHIN_S = 30.0
 DISKS = {"log": ("", 400), "audit": ("audit", 64), "lake": ("lake", 96)}
+SERVER_DISKS = {"kafka": 96, "postgresql": 320}
 MADE_BY_RUNNING = ("*.sqlite*", "*.duckdb*", "lake", "audit", "run", "metrics", "filler")
 
 
@@ -51,7 +52,8 @@ class Stage:
     cluster: KafkaCluster | None = None
     proxy: TcpProxy | None = None
     postgres: PostgresServer | None = None
-    disks: Mapping[str, SmallDisk] = field(default_factory=dict)
+    disks: dict[str, SmallDisk] = field(default_factory=dict)
+    size: int = 1
     clock: Clock | None = None
     serve: subprocess.Popen[bytes] | None = None
     writers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -128,10 +130,13 @@ def terminated(process: subprocess.Popen[bytes]) -> Ended:
 
 
 @contextmanager
-def stage_of(form: str, folder: Path, *, template: Path, seed: int, parts: Collection[str]) -> Iterator[Stage]:
+def stage_of(
+    form: str, folder: Path, *, template: Path, seed: int, parts: Collection[str], size: int = 1
+) -> Iterator[Stage]:
     """Set everything up from a copy of an installation that has never run, and end everything.
 
-    `parts`: `proxy`, `clock` and the names of `DISKS` that the faults need.
+    `parts`: `proxy`, `clock` and the names of `DISKS` and `SERVER_DISKS` that the faults need; `size`: how many
+    times larger those of the servers are, for long runs.
     """
     data_dir = folder / "disk" / "data"
     with ExitStack() as stack:
@@ -144,9 +149,9 @@ def stage_of(form: str, folder: Path, *, template: Path, seed: int, parts: Colle
             stack.callback(disks[name].remove)
         shutil.copytree(template, data_dir, dirs_exist_ok=True)
         clock = Clock(folder / "clock") if "clock" in parts else None
-        stage = Stage(form, Installation.at(data_dir), random.Random(seed), disks=disks, clock=clock)
+        stage = Stage(form, Installation.at(data_dir), random.Random(seed), disks=disks, clock=clock, size=size)
         if form != "embedded":
-            _start_servers(stage, folder, stack, proxied="proxy" in parts)
+            _start_servers(stage, folder, stack, parts=parts)
         stack.callback(stage.end)
         stage.start_serve()
         if form != "embedded":
@@ -157,9 +162,17 @@ def stage_of(form: str, folder: Path, *, template: Path, seed: int, parts: Colle
         yield stage
 
 
-def _start_servers(stage: Stage, folder: Path, stack: ExitStack, *, proxied: bool) -> None:
-    stage.postgres = PostgresServer()
-    stack.callback(stage.postgres.remove)
+def _small(stage: Stage, stack: ExitStack, name: str, folder: Path) -> None:
+    stage.disks[name] = SmallDisk(folder, megabytes=SERVER_DISKS[name] * stage.size)
+    stack.callback(stage.disks[name].remove)
+
+
+def _start_servers(stage: Stage, folder: Path, stack: ExitStack, *, parts: Collection[str]) -> None:
+    above = PostgresServer.folder_for_all()
+    stack.callback(shutil.rmtree, above)
+    if "postgresql" in parts:
+        _small(stage, stack, "postgresql", above / DATA)
+    stage.postgres = PostgresServer(above)
     stack.callback(stage.postgres.stop)
     stage.postgres.start()
     if stage.form == "cluster":
@@ -169,7 +182,9 @@ def _start_servers(stage: Stage, folder: Path, stack: ExitStack, *, proxied: boo
         stage.brokers = list(stage.cluster.brokers.values())
         bootstrap = stage.cluster.bootstrap
     else:
-        if proxied:
+        if "kafka" in parts:
+            _small(stage, stack, "kafka", folder / "broker" / "data")
+        if "proxy" in parts:
             stage.proxy = TcpProxy(frames=True)
             stack.callback(stage.proxy.close)
         broker = KafkaBroker(folder / "broker", advertised_port=stage.proxy.port if stage.proxy else None)

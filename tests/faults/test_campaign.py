@@ -23,10 +23,16 @@ EMBEDDED = {
     4: ("clock-jumps", "kill-writer", "kill-gateway-worker"),
 }
 SERVER = {
-    (1, "server"): ("broker-away-14s", "kill-postgresql", "kill-writer", "acknowledgement-swallowed", "clock-jumps"),
-    (3, "server"): ("network-delay-4s", "black-hole", "stop-gateway-while-broker-away", "writer-joins-and-leaves"),
+    (1, "server"): (
+        "broker-away-14s", "kill-postgresql", "kill-writer", "acknowledgement-swallowed", "clock-jumps",
+        "full-disk-postgresql",
+    ),
+    (3, "server"): (
+        "network-delay-4s", "black-hole", "stop-gateway-while-broker-away", "writer-joins-and-leaves",
+        "full-disk-kafka",
+    ),
     (4, "cluster"): ("leader-moves", "two-of-three-brokers-away", "kill-writer", "pause-broker-10s", "kill-broker"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -96,12 +96,11 @@ class Tally:
 
     def first_success_after(self, moment: float, *, within_s: float) -> float:
         """Wait for the first 2xx after a moment; return how long it took, infinity when there was none in time."""
-        while time.monotonic() - moment < within_s:
-            found = next((at for at in reversed(self.successes) if at > moment), None)
-            if found is not None:
-                return min(at for at in self.successes if at > moment) - moment
+        while not (after := [at for at in self.successes if at > moment]):
+            if time.monotonic() - moment > within_s:
+                return float("inf")
             time.sleep(0.02)
-        return float("inf")
+        return min(after) - moment
 
 
 class Traffic:

@@ -48,13 +48,14 @@ class Readiness:
 
     def ready_again(self, moment: float, *, within_s: float) -> float:
         """Wait until it is ready and stays so; return how long that took, infinity when it never was."""
-        while time.monotonic() - moment < within_s:
+        while True:
             after = [(at, ready) for at, ready in list(self._seen) if at > moment]
             for place, (at, _) in enumerate(after[: 1 - IN_A_ROW]):
                 if all(ready for _, ready in after[place : place + IN_A_ROW]):
                     return at - moment
+            if time.monotonic() - moment > within_s:
+                return float("inf")
             time.sleep(EACH_S)
-        return float("inf")
 
     def end(self) -> None:
         self._stop.set()

@@ -23,6 +23,7 @@ from tests.support.installation import free_port
 
 PROGRAMS = Path("/usr/lib/postgresql")
 UNPRIVILEGED = "nobody"
+DATA = "data"
 READY_WITHIN_S = 120.0
 
 
@@ -51,19 +52,25 @@ def missing() -> str | None:
 class PostgresServer:
     """One cluster in a temporary folder, reachable on loopback only, as its owner `postgres`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder`: one that is empty but for a small disk on `DATA`; a new one without it."""
         found = programs()
         assert found is not None, missing()
         self._programs = found
-        # not in pytest's own folder: that one is closed to the unprivileged user
-        folder = Path(tempfile.mkdtemp(prefix="snds-postgres-"))
+        folder = folder or self.folder_for_all()
         self.folder = folder
         self.port = free_port()
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         if os.getuid() == 0:
-            os.chown(folder, *_owner())
-        self._run("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--locale=C", "-E", "UTF8")
+            for one in (folder, *folder.iterdir()):
+                os.chown(one, *_owner())
+        self._run("initdb", "-D", str(folder / DATA), "-U", "postgres", "--auth=trust", "--locale=C", "-E", "UTF8")
+
+    @staticmethod
+    def folder_for_all() -> Path:
+        """Make a folder outside pytest's own: that one is closed to the unprivileged user."""
+        return Path(tempfile.mkdtemp(prefix="snds-postgres-"))
 
     @property
     def connection(self) -> PostgresConnection:
@@ -83,7 +90,7 @@ class PostgresServer:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    str(self._programs / "postgres"), "-D", str(self.folder / "data"), "-p", str(self.port),
+                    str(self._programs / "postgres"), "-D", str(self.folder / DATA), "-p", str(self.port),
                     "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on",
                     "-c", "synchronous_commit=on", "-c", "shared_buffers=64MB",
                 ],
@@ -124,6 +131,13 @@ class PostgresServer:
                 self._process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.kill()
+
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def says(self, words: str) -> bool:
+        """Say whether its log holds these words."""
+        return words in self._log.read_text(errors="replace")
 
     def remove(self) -> None:
         """Forget its data."""
