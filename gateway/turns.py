@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 CROWD_S = 0.002
-# Long work in its thread gives way to the event loop this soon, each time it asks: once for each piece of data that comes.
-# Four times as long, and refusals under a flood take twice the time.
+# Long work in its thread gives way to the event loop this soon, each time it asks: once for each piece of data that
+# comes. Four times as long, and refusals under a flood take twice the time.
 SWITCH_S = 0.00005
 PATIENCE_S = 0.05
 
