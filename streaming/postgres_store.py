@@ -27,6 +27,7 @@ RELEASE = "SELECT pg_advisory_unlock(%s, %s)"
 class PostgresStore:
     """One session of one writer."""
 
+    staged_at_once = 0  # hospitals are locked in the order of each batch, and other writers wait for them
     transient = (psycopg.OperationalError, psycopg.InterfaceError)
 
     def __init__(self, where: PostgresConnection) -> None:

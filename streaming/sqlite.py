@@ -19,7 +19,7 @@ BUSY_TIMEOUT_MS = 5000
 PAGE_SIZE = 8192
 AUTOCHECKPOINT_PAGES = 2000
 # the state's indexes are written at random places: pages stay in memory, and go to the file once for many commits
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 96 * 1024
 STATE_CHECKPOINT_PAGES = 8000
 SCHEMA_VERSION = 2
 

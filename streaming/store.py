@@ -42,6 +42,11 @@ class Store(Protocol):
         """Return the failures after which another attempt is safe and may succeed."""
         ...
 
+    @property
+    def staged_at_once(self) -> int:
+        """Return after how many bytes of events a transaction that stages them ends; 0: after each batch."""
+        ...
+
     def round(self) -> AbstractContextManager[None]:
         """Hold state and rows together for one round, where they are one database."""
         ...
@@ -90,6 +95,8 @@ class Store(Protocol):
 class EmbeddedStore:
     """The files of a data folder; a second writer on them is refused."""
 
+    # keys come in no order: a page of an index that many events touch is written once a transaction
+    staged_at_once = 32 * 1024 * 1024
     transient = (sqlite3.OperationalError, duckdb.IOException, duckdb.OutOfMemoryException, OSError)
 
     def __init__(self, data_dir: Path) -> None:

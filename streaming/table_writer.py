@@ -32,12 +32,12 @@ from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer, erase
 from streaming.erasure import count_hidden, due, finish, hidden_owners, interrupted, remove, speaks_of
 from streaming.event import Record
+from streaming.lag import Lag
 from streaming.opposition import Act, Acts
 from streaming.reading import LOG
 from streaming.register import EmbeddedRegister, Register
 from streaming.rounds import Rounds
 from streaming.sink import Sink
-from streaming.staging import nanoseconds
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 
@@ -154,7 +154,7 @@ class TableWriter:
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
-        self._late = False
+        self._lag = Lag(self._store, late_s=pace.late_s)
         self._enforced: Acts | None = None
         self._suppressed: int | None = None
         self._positions: dict[int, int] | None = None
@@ -270,32 +270,46 @@ class TableWriter:
         return not seen and self._waiting < self._pace.held_bytes
 
     def _read(self) -> bool:
-        """Apply one batch of each partition (transaction 1); return whether more may wait."""
+        """Apply what waits of each partition (transaction 1); return whether more may wait."""
         assert self._positions is not None
         full = False
         for partition, position in self._positions.items():
-            records = self._consumer.read(partition, position, self._pace.events)
-            self._at("read")
-            if not records:
-                continue
-            self._watch(records[0])
-            fresh, last = apply_batch(
-                self._state,
-                records,
-                log_identity=self._consumer.identity(),
-                contracts=self._rules.contracts,
-                flood=self._flood,
-                after=position,
-                announce=self._announce,
-                register=self._register,
-            )
-            self._positions[partition] = last
-            self._fresh += fresh
-            self._at("staged")
-            self._flood.check()
-            size = sum(len(record.event.value) for record in records)
-            self._waiting += size
-            full = full or len(records) == self._pace.events or size >= READ_BYTES
+            if records := self._next(partition, position):
+                full = self._stage(records) or full
+                self._at("staged")
+                self._flood.check()
+        return full
+
+    def _next(self, partition: int, position: int) -> Sequence[Record]:
+        records = self._consumer.read(partition, position, self._pace.events)
+        self._at("read")
+        return records
+
+    def _stage(self, records: Sequence[Record]) -> bool:
+        """Apply a batch, and in the same transaction those after it while big ones wait and the store takes them."""
+        assert self._positions is not None
+        partition, taken, full = records[0].partition, 0, True
+        with self._state.transaction():
+            while records:
+                self._lag.watch(records[0])
+                fresh, self._positions[partition] = apply_batch(
+                    self._state,
+                    records,
+                    log_identity=self._consumer.identity(),
+                    contracts=self._rules.contracts,
+                    flood=self._flood,
+                    after=self._positions[partition],
+                    announce=self._announce,
+                    register=self._register,
+                )
+                self._fresh += fresh
+                size = sum(len(record.event.value) for record in records)
+                taken += size
+                full = len(records) == self._pace.events or size >= READ_BYTES
+                if size < READ_BYTES or self._flood.flooded or taken >= self._store.staged_at_once:
+                    break
+                records = self._next(partition, self._positions[partition])
+        self._waiting += taken
         return full
 
     def _enforce(self) -> bool:
@@ -350,18 +364,6 @@ class TableWriter:
         if self._store.sink.hide(hidden_owners(self._state.connection, acts, self._rules.contracts)):
             with self._state.transaction():
                 self._state.set_counter("rows_change", self._store.sink.change_number())
-
-    def _watch(self, record: Record) -> None:
-        """Say once when what is read now waited for longer than half of what the log keeps, and when it is over."""
-        received = nanoseconds(record.event.headers.get("ce_time"))
-        late = received is not None and time.time() - received / 1e9 > self._pace.late_s
-        if late == self._late:
-            return
-        self._late = late
-        with self._state.transaction():
-            self._state.note("late", "lag-age" if late else None)
-        if late:
-            log.warning("lag-age: the log may lose events before they are applied")
 
     def _end_window(self) -> None:
         """Rows of what was read are written: settle the accounts of the events whose person cannot be converted."""

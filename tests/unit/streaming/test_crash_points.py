@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fhir_profiles.errors import Misconfigured
 from streaming.accounts import status
+from streaming.broker import READ_BYTES
 from streaming.digest import digest
 from streaming.memory_log import MemoryLog
+from streaming.store import EmbeddedStore
 from streaming.table_writer import Pace, TableWriter
 from tests.support.made_events import condition, encounter, event, log_of, patient, rules, written
 
 POINTS = ("read", "staged", "planned", "written", "settled", "published")
 PACE = Pace(events=2, persons=1, coalesce_s=0.0)
+ONE = Pace(events=1, persons=1, coalesce_s=0.0)
 
 STORY = [
     event(patient("pat-1", "rest-1"), encounter("enc-1", "v1", person="rest-1"), condition("c1", "I10", stay="v1")),
@@ -44,8 +48,8 @@ def dying(point: str, times: int) -> Callable[[str], None]:
     return at
 
 
-def run_until_it_dies(folder: Path, log: MemoryLog, point: str, times: int) -> bool:
-    writer = TableWriter(folder, consumer=log, rules=rules(), pace=PACE, at=dying(point, times))
+def run_until_it_dies(folder: Path, log: MemoryLog, point: str, times: int, *, pace: Pace = PACE) -> bool:
+    writer = TableWriter(folder, consumer=log, rules=rules(), pace=pace, at=dying(point, times))
     try:
         writer.drain()
     except Died:
@@ -87,6 +91,22 @@ def test_dying_again_and_again_still_ends_well(tmp_path: Path, reference: str) -
     writer.close()
 
     assert digest(tmp_path) == reference
+
+
+def test_big_batches_are_staged_together_and_a_crash_among_them_keeps_none(tmp_path: Path, reference: str) -> None:
+    big = [replace(one, value=one.value + b" " * READ_BYTES) for one in STORY]
+    log, labels = log_of(big), list[str]()
+
+    died = run_until_it_dies(tmp_path, log, "read", 3, pace=ONE)
+    kept = status(tmp_path).applied
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), pace=ONE, at=labels.append)
+    writer.drain()
+    writer.close()
+
+    assert (died, kept) == (True, 0)
+    assert digest(tmp_path) == reference
+    assert status(tmp_path).applied == len(STORY)
+    assert labels.count("staged") == -(-len(STORY) * READ_BYTES // EmbeddedStore.staged_at_once)
 
 
 def test_a_second_writer_is_refused_with_a_clear_line(tmp_path: Path) -> None:
