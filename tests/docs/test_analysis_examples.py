@@ -6,54 +6,22 @@ import os
 import re
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from streaming.lake import DATABASE
+from tests.support.analysis_tables import tables
 from tests.support.made_events import FINESS
-from tests.support.small_lake import publish, stay
+from tests.support.small_lake import publish
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "analysis"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
-RETURNS = {
-    f"{name}_RET": "0" for name in ("NIR", "NAI", "SEX", "SEJ", "FHO", "PMS", "DAT", "COH_NAI", "COH_SEX")
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty infarctions of Paris, 12 of them readmitted after 20 days, and five of Corsica."""
-    tables: dict[str, list[dict[str, Any]]] = {}
-
-    def add(number: int, person: str, entry: date, exit_: date, **columns: Any) -> None:
-        made = stay(number, person=person, GRG_GHM="XXXXXX", TYP_GEN_RSA="0", **columns)
-        chain = dict(made["C"]) | RETURNS | {"EXE_SOI_DTD": entry, "EXE_SOI_DTF": exit_}
-        for name, row in (("T_MCO24B", made["B"]), ("T_MCO24C", chain), ("T_EDS24SEJ", made["SEJ"])):
-            tables.setdefault(name, []).append(dict(row))
-        keys = {"ETA_NUM": FINESS, "RSA_NUM": f"{number:010d}"}
-        tables.setdefault("T_MCO24UM", []).append(keys | {"UM_ORD_NUM": 1, "DGN_PAL": "I219"})
-        tables.setdefault("T_MCO24A", []).append(keys | {"CDC_ACT": "DEQP003", "ACT_ORD_NUM": 1})
-        tables.setdefault("T_EDS24PRE", []).append(
-            keys | {"NIR_ANO_17": person, "PRE_EVT_NUM": f"{number:022d}", "PRE_SOI_AMD": "202403",
-                    "PHA_ATC_CLA": "B01AC06", "PRE_STA_COD": "F"}
-        )  # fmt: skip
-        for rank, value in enumerate((80.0, 120.0)):
-            tables.setdefault("T_EDS24BIO", []).append(
-                keys | {"NIR_ANO_17": person, "BIO_RES_NUM": f"{rank}{number:021d}", "PLV_SOI_AMD": "202403",
-                        "PLV_MIN_DEL": 60 + 600 * rank, "BIO_LOI_COD": "14682-9", "BIO_VAL_STD": value,
-                        "BIO_STA_COD": "F"}
-            )  # fmt: skip
-
-    for n in range(30):
-        add(n, f"P{n:016d}", date(2024, 3, 1), date(2024, 3, 5), BDI_DEP="75")
-    for n in range(12):
-        add(100 + n, f"P{n:016d}", date(2024, 3, 25), date(2024, 3, 27), BDI_DEP="75")
-    for n in range(5):
-        add(200 + n, f"C{n:016d}", date(2024, 3, 1), date(2024, 3, 5), BDI_DEP="2A")
-    return publish(tmp_path_factory.mktemp("data"), tables) / "lake" / DATABASE
+    return publish(tmp_path_factory.mktemp("data"), tables()) / "lake" / DATABASE
 
 
 def run(script: Path, lake: Path) -> str:

@@ -1,4 +1,5 @@
-# The lake from R, with sndsTools (https://github.com/SNDStoolers/sndsTools). Not run by the tests: no R there.
+# The lake from R, with sndsTools (https://github.com/SNDStoolers/sndsTools). The test machines have no duckdb for R: a
+# test sends the SQL that dbplyr makes of sndsTools' verbs to the lake (tests/e2e/test_r_examples.py).
 library(DBI)
 library(duckdb)
 library(sndsTools)
@@ -9,6 +10,8 @@ conn <- dbConnect(duckdb())
 dbExecute(conn, sprintf("ATTACH '%s' AS lake (READ_ONLY)", path))
 names <- dbGetQuery(conn, "SELECT view_name FROM duckdb_views() WHERE database_name = 'lake'")$view_name
 for (name in names) dbExecute(conn, sprintf('CREATE VIEW "%s" AS SELECT * FROM lake."%s"', name, name))
+# sndsTools asks Oracle's dictionary which years of the DCIR are in archives: here none is, all are in ER_PRS_F
+dbWriteTable(conn, "user_synonyms", data.frame(SYNONYM_NAME = "ER_PRS_F_2005"))
 
 stays <- extract_stays_mcob(
   start_date = as.Date("2024-01-01"), end_date = as.Date("2024-12-31"),
