@@ -188,7 +188,16 @@ def test_the_command_line_does_the_same_and_its_receipts_can_be_checked(served: 
     assert asked(served, "GET", f"/rights/receipts/{number}").json()["effect"]["rows"] > 0
     assert checks == [0, 1, 1]
     assert snds_gateway("rights", "erase", *person, "--ground", "unlawful").returncode == 0
-    assert len(snds_gateway("rights", "withdraw", *person).stdout.splitlines()) == 2
+    for kind, code in (("permit", 1), ("deny", 0)):  # the Consent that says so may stand beside the Patient
+        said = {"resourceType": "Bundle", "type": "collection", "entry": [
+            {"fullUrl": f"https://dpi.example/fhir/{one['resourceType']}/{one['id']}", "resource": one}
+            for one in (PERSON, consent(kind))
+        ]}  # fmt: skip
+        file.write_text(json.dumps(said))
+        assert snds_gateway("rights", "oppose", *person, check=False).returncode == code
+        assert snds_gateway("rights", "erase", *person, check=False).returncode == 1  # it says nothing of an erasure
+    file.write_text(json.dumps(PERSON))
+    assert len(snds_gateway("rights", "withdraw", *person).stdout.splitlines()) == 3
     assert snds_gateway("rights", "withdraw", *person, check=False).returncode == 1
     assert snds_gateway("audit", "verify", *where).returncode == 0
 

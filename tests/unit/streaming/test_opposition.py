@@ -388,6 +388,40 @@ async def test_dying_in_the_middle_of_an_erasure_is_finished_by_the_next_start(p
     assert files_with(tmp_path, f"{MARK}2") == []
 
 
+async def test_files_are_written_anew_once_for_many_acts_and_not_at_all_for_nothing(tmp_path: Path) -> None:
+    await publish(tmp_path, *(person(number) for number in range(1, 6)))
+    apply(tmp_path)
+    steps: list[str] = []
+    apply(tmp_path, *(act(("ano", "", f"ano-{one}"), number=one) for one in range(1, 5)), at=steps.append)
+    written = (tmp_path / "tables.duckdb").stat().st_ino
+
+    register = EmbeddedRegister(tmp_path / "events.sqlite")
+    register.learn("act-1", {("stay", FINESS, "visit-99")})  # somebody who is out has a new stay
+    register.close()
+    apply(tmp_path)
+
+    assert codes(tmp_path) == [f"{MARK}5"]
+    assert (steps.count("removed"), steps.count("purged")) == (4, 1)
+    assert (tmp_path / "tables.duckdb").stat().st_ino == written
+
+
+async def test_an_act_that_comes_while_another_is_carried_out_is_carried_out_too(tmp_path: Path) -> None:
+    await publish(tmp_path, person(1), person(2), person(3))
+    apply(tmp_path)
+    others = [act(("ano", "", "ano-3"), number=3)]
+
+    def keep_another(label: str) -> None:
+        if label == "purged" and others:
+            register = EmbeddedRegister(tmp_path / "events.sqlite")
+            register.keep(others.pop())
+            register.close()
+
+    apply(tmp_path, OBJECTED, at=keep_another)
+
+    assert codes(tmp_path) == [f"{MARK}1"]
+    assert status(tmp_path).idle
+
+
 async def test_an_act_is_not_done_while_a_reader_keeps_the_log_from_being_emptied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
