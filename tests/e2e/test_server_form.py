@@ -29,6 +29,7 @@ from streaming.postgres import PostgresConnection
 from tests.support.installation import COMMAND, FINESS, free_port
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer, programs, running_postgres
+from tests.support.stored_rows import rows
 
 pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2]
@@ -265,15 +266,6 @@ def database_tool(program: str, database: PostgresConnection, *words: str) -> No
         [str(folder / program), *options, "--dbname", database.dsn, *words],
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
-
-
-def rows(postgres: PostgresConnection) -> dict[str, list[Any]]:
-    """Return every row of every table, by table."""
-    with postgres.open() as session:
-        names = session.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'snds' ORDER BY 1"
-        ).fetchall()
-        return {name: sorted(session.execute(f'SELECT * FROM snds."{name}"').fetchall(), key=repr) for (name,) in names}
 
 
 def test_neither_folder_holds_the_keys_of_both_levels(deployment: Deployment) -> None:

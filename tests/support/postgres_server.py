@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,8 +52,11 @@ def missing() -> str | None:
 class PostgresServer:
     """One cluster in a temporary folder, reachable on loopback only, as its owner `postgres`."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """`folder`: one that is empty but for a small disk on `DATA`; a new one without it."""
+    def __init__(self, folder: Path | None = None, *, options: Sequence[str] = ()) -> None:
+        """`folder`: a new one without it; one with a small disk on `DATA`, or with a base backup there, is taken.
+
+        `options`: settings beside the usual ones, `NAME=VALUE`.
+        """
         found = programs()
         assert found is not None, missing()
         self._programs = found
@@ -65,6 +68,9 @@ class PostgresServer:
         if os.getuid() == 0:
             for one in (folder, *folder.iterdir()):
                 os.chown(one, *_owner())
+        self._options = [word for option in options for word in ("-c", option)]
+        if (folder / DATA / "PG_VERSION").exists():
+            return
         self._run("initdb", "-D", str(folder / DATA), "-U", "postgres", "--auth=trust", "--locale=C", "-E", "UTF8")
 
     @staticmethod
@@ -92,7 +98,7 @@ class PostgresServer:
                 [
                     str(self._programs / "postgres"), "-D", str(self.folder / DATA), "-p", str(self.port),
                     "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=on",
-                    "-c", "synchronous_commit=on", "-c", "shared_buffers=64MB",
+                    "-c", "synchronous_commit=on", "-c", "shared_buffers=64MB", *self._options,
                 ],
                 stdout=log,
                 stderr=log,
@@ -109,6 +115,17 @@ class PostgresServer:
                 time.sleep(0.05)
             else:
                 return
+
+    def base_backup(self, target: Path, *options: str) -> None:
+        """Take a base backup of the running server, as its owner."""
+        self._run("pg_basebackup", f"--pgdata={target}", f"--dbname={self.connection.dsn}", *options)
+
+    def own(self, folder: Path) -> Path:
+        """Make a folder that the server may write to."""
+        folder.mkdir(exist_ok=True)
+        if os.getuid() == 0:
+            os.chown(folder, *_owner())
+        return folder
 
     def kill(self) -> None:
         """End it, and all that it started, as a power cut does: backends are in sessions of their own."""
@@ -168,9 +185,9 @@ def _as_unprivileged() -> dict[str, object]:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(folder: Path | None = None, *, options: Sequence[str] = ()) -> Iterator[PostgresServer]:
     """Run a server for the length of the block."""
-    server = PostgresServer()
+    server = PostgresServer(folder, options=options)
     try:
         server.start()
         yield server
