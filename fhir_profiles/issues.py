@@ -159,7 +159,7 @@ def operation_outcome(found: Iterable[Issue], *, language: Language = "fr", quot
 
 def _told(found: Issue, language: Language) -> Mapping[str, str]:
     """Return the params of a sentence; a rule is told in words where the product has some, else by its expression."""
-    if "expression" not in found.params:
+    if not {"key", "expression"} <= found.params.keys():
         return found.params
     key, expression = found.params["key"], found.params["expression"]
     words = constraint_words(key, expression, language)

@@ -100,8 +100,8 @@ def any_type(value: Any, steps: Steps, types: frozenset[str], x: CheckContext) -
             text = one.get("reference") if type(one) is dict else None
             if type(text) is str and (text.partition("/")[0] in types or "Resource" in types):
                 return True
-    found = picked(value, steps, x)
-    return any(type(one) is dict and one.get("resourceType") in types for one in found)
+    kinds = (one.get("resourceType") for one in picked(value, steps, x) if type(one) is dict)
+    return any(type(kind) is str and kind in types for kind in kinds)
 
 
 def any_conforming(value: Any, steps: Steps, keys: tuple[str, ...], x: CheckContext) -> bool:  # noqa: ANN401
@@ -192,7 +192,8 @@ def target_conforms(value: Any, x: CheckContext, profiles: dict[str, tuple[str, 
     if type(text) is not str:
         return None
     target = x.target(text)
-    keys = profiles.get(target.get("resourceType", "")) if target is not None else None
+    kind = target.get("resourceType") if target is not None else None
+    keys = profiles.get(kind) if type(kind) is str else None
     if target is None or not keys:
         return None
     planned = x.planned.get(id(target), ())

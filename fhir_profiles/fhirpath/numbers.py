@@ -10,6 +10,7 @@ from fhir_profiles.fhirpath.errors import Unevaluable
 from fhir_profiles.fhirpath.moments import Moment, add
 from fhir_profiles.fhirpath.nodes import Collection, Item, integer_of, system, text_of, value_of
 from fhir_profiles.fhirpath.quantities import UCUM_CALENDAR, Quantity, common
+from fhir_profiles.fhirpath.units import product, quotient, size_of
 
 Number = int | Decimal
 CONTEXT = Context(prec=40)
@@ -100,7 +101,7 @@ def times(one: Collection, other: Collection) -> Collection:
         return []
     mine, theirs = pair
     if isinstance(mine, Quantity) or isinstance(theirs, Quantity):
-        return _scaled(mine, theirs, lambda left, right: left * right)
+        return _scaled(mine, theirs, lambda left, right: left * right, product)
     return _calculated(lambda: _number(mine) * _number(theirs))
 
 
@@ -111,20 +112,28 @@ def divided_by(one: Collection, other: Collection) -> Collection:
         return []
     mine, theirs = pair
     if isinstance(mine, Quantity) or isinstance(theirs, Quantity):
-        return _scaled(mine, theirs, lambda left, right: left / right)
+        return _scaled(mine, theirs, lambda left, right: left / right, quotient)
     return _calculated(lambda: Decimal(_number(mine)) / Decimal(_number(theirs)))
 
 
-def _scaled(one: Item, other: Item, function: Callable[[Decimal, Decimal], Decimal]) -> Collection:
-    """Multiply or divide a quantity by a number, or two quantities of one unit."""
+def _scaled(
+    one: Item, other: Item, function: Callable[[Decimal, Decimal], Decimal], unit_of: Callable[[str, str], str]
+) -> Collection:
+    """Multiply or divide quantities (a number is one of unit 1); nothing for units that cannot be read."""
     left, right = (
         value if isinstance(value, Quantity) else Quantity(Decimal(_number(value)), "1") for value in (one, other)
     )
-    if right.unit != "1" and left.unit != right.unit and left.unit != "1":
+    found = [value for value in _calculated(lambda: function(left.value, right.value)) if isinstance(value, Decimal)]
+    if right.unit == "1":
+        return [Quantity(value, left.unit, left.calendar) for value in found]
+    mine, theirs = left.ucum, right.ucum
+    unit = unit_of(mine, theirs) if mine is not None and theirs is not None else ""
+    size = size_of(unit)
+    if size is None:
         return []
-    unit = left.unit if right.unit == "1" else right.unit if left.unit == "1" else "1"
-    found = _calculated(lambda: function(left.value, right.value))
-    return [Quantity(value, unit, left.calendar) for value in found if isinstance(value, Decimal)]
+    if not size[1]:  # the units cancel each other out
+        return [Quantity(value * size[0].numerator / size[0].denominator, "1") for value in found]
+    return [Quantity(value, unit) for value in found]
 
 
 def _integers(one: Collection, other: Collection, function: Callable[[Number, Number], Number]) -> Collection:

@@ -1,45 +1,18 @@
-"""Quantities of FHIRPath: a number with a UCUM unit or a calendar word; order between units of one small table."""
+"""Quantities of FHIRPath: a number with a UCUM unit or a calendar word; order between units of one dimension."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from types import MappingProxyType
+
+from fhir_profiles.fhirpath.units import size_of
 
 CALENDAR = MappingProxyType(
     {"week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s", "millisecond": "ms"}
 )
 UCUM_CALENDAR = MappingProxyType({ucum: word for word, ucum in CALENDAR.items()})
-_PREFIXES = {"k": "1e3", "h": "1e2", "da": "1e1", "d": "1e-1", "c": "1e-2", "m": "1e-3", "u": "1e-6", "n": "1e-9"}
-_METRIC = ("g", "m", "L", "l", "mol", "Pa", "J", "Hz")
-_OTHER = {
-    "[lb_av]": ("g", "453.59237"),
-    "[oz_av]": ("g", "28.349523125"),
-    "[in_i]": ("m", "0.0254"),
-    "[ft_i]": ("m", "0.3048"),
-    "s": ("s", "1"),
-    "ms": ("s", "0.001"),
-    "min": ("s", "60"),
-    "h": ("s", "3600"),
-    "d": ("s", "86400"),
-    "wk": ("s", "604800"),
-    "1": ("1", "1"),
-    "%": ("1", "0.01"),
-}
-
-
-def _table() -> Mapping[str, tuple[str, Decimal]]:
-    found = {unit: (kind, Decimal(factor)) for unit, (kind, factor) in _OTHER.items()}
-    for unit in _METRIC:
-        base = "L" if unit == "l" else unit
-        found[unit] = (base, Decimal(1))
-        for prefix, factor in _PREFIXES.items():
-            found.setdefault(prefix + unit, (base, Decimal(factor)))
-    return MappingProxyType(found)
-
-
-UNITS = _table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +46,16 @@ def common(one: Quantity, other: Quantity) -> tuple[Decimal, Decimal] | None:
         return None
     if mine == theirs:
         return one.value, other.value
-    left, right = UNITS.get(mine), UNITS.get(theirs)
-    if left is None or right is None or left[0] != right[0]:
+    left, right = size_of(mine), size_of(theirs)
+    if left is None or right is None or left[1] != right[1]:
         return None
-    return one.value * left[1], other.value * right[1]
+    return _in_larger(one.value, other.value, left[0] / right[0])
+
+
+def _in_larger(one: Decimal, other: Decimal, ratio: Fraction) -> tuple[Decimal, Decimal]:
+    """Return both values in the larger of their units; where that would round (km/h in m/s), in a common multiple."""
+    small = min(ratio, 1 / ratio)
+    scale = Decimal(small.numerator) / Decimal(small.denominator)
+    if Fraction(scale) != small:
+        return one * ratio.numerator, other * ratio.denominator
+    return (one, other * scale) if ratio > 1 else (one * scale, other)
