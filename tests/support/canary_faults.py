@@ -71,6 +71,7 @@ def profiles() -> list[Json]:
         profile("other", "Observation", element("Observation.value[x]", type=[{"code": "Quantity"}])),
         extension("rank", "positiveInt", context="Observation"),
         changing(),
+        extension("bounded", "string", context="Patient") | {"contextInvariant": ["birthDate.exists()"]},
         *(sliced(rules, rules, ordered=False) for rules in ("closed", "openAtEnd")),
         sliced("ordered", "open", ordered=True),
         OPEN,
@@ -180,6 +181,7 @@ class Faults:
             "",
         )
         yield "extension-context", person(extension=[{"url": MADE + "rank", "valuePositiveInt": 1}]), ""
+        yield "extension-invariant", person(extension=[{"url": MADE + "bounded", "valueString": token()}]), ""
         yield "extension-not-modifier", result(modifierExtension=[{"url": MADE + "rank", "valuePositiveInt": 1}]), ""
         yield "extension-is-modifier", result(extension=[{"url": MADE + "changing", "valueBoolean": True}]), ""
         yield (

@@ -26,6 +26,7 @@ def attempts(faults: Faults) -> Iterator[Attempt]:
         yield Attempt(code, orjson.dumps(bundle))
         yield Attempt(code, orjson.dumps(bundle), "/fhir/$validate")
     yield from documents(faults)
+    yield from consents(faults)
     yield from requests(faults)
 
 
@@ -165,6 +166,39 @@ def documents(faults: Faults) -> Iterator[Attempt]:
     )
     yield Attempt("fhir-version", whole, headers={"Content-Type": "application/fhir+json; fhirVersion=3.0"})
     yield Attempt("header-condition", whole, f"/fhir/Patient/{token()}", "PUT", headers={"If-Match": token()})
+
+
+def consents(faults: Faults) -> Iterator[Attempt]:
+    """What a Consent about research says, and what was said of the person before: the order counts."""
+    token, terms = faults.token, "http://terminology.hl7.org/CodeSystem"
+
+    def consent(subject: str, own_id: str, **more: Any) -> Json:
+        return {
+            "resourceType": "Consent",
+            "id": own_id,
+            "status": "active",
+            "scope": {"coding": [{"system": f"{terms}/consentscope", "code": "research", "display": token()}]},
+            "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}], "text": token()}],
+            "policyRule": {"text": token()},
+            "patient": {"reference": f"Patient/{subject}", "display": token()},
+            "provision": {"type": "deny"},
+        } | more
+
+    def sent(code: str, resource: Json, caller: str = "") -> Attempt:
+        return Attempt(code, orjson.dumps(resource), f"/fhir/Consent/{resource['id']}", "PUT", caller=caller)
+
+    permit = {"provision": {"type": "permit"}}
+    one, two, three, own, other = (token() for _ in range(5))
+    yield sent("consent-needs-rights", consent(one, own), FOREIGN)
+    yield sent("consent-kept", consent(one, own))
+    yield sent("consent-ended", consent(one, own, status="inactive"))
+    yield sent("consent-lapsed", consent(two, token(), status="inactive", **permit))
+    yield sent("consent-partial", consent(two, token(), provision={"type": "deny", "period": {"end": "2040-01-01"}}))
+    yield sent("consent-unclear", consent(two, token(), status="rejected"))
+    yield sent("consent-kept", consent(two, other))
+    yield Attempt("consent-in-force", path=f"/fhir/Consent/{other}", method="DELETE")
+    yield Attempt("", orjson.dumps(faults.person(id=three)), "/rights/oppositions")
+    yield sent("consent-other-act", consent(three, token(), **permit))
 
 
 def requests(faults: Faults) -> Iterator[Attempt]:
