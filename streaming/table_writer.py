@@ -24,16 +24,14 @@ import psycopg
 
 from fhir_profiles.errors import Fault, PipelineError, Unavailable
 from streaming import dead_letter
-from streaming.accounts import ENFORCED
-from streaming.batches import SUPPRESSED, Fresh, apply_batch, fates
+from streaming.batches import Fresh, apply_batch, fates
 from streaming.broker import READ_BYTES, Consumer
 from streaming.conversion import FAILED, Rules
 from streaming.dead_letter import Announce, DeadLetter, FloodGuard, nobody
 from streaming.embedded_log import EmbeddedConsumer, erase
-from streaming.erasure import count_hidden, due, finish, hidden_owners, interrupted, remove, speaks_of
+from streaming.enforcement import Enforcement, EraseLog, leave_log
 from streaming.event import Record
 from streaming.lag import Lag
-from streaming.opposition import Act, Acts
 from streaming.reading import LOG
 from streaming.register import EmbeddedRegister, Register
 from streaming.rounds import Rounds
@@ -84,19 +82,9 @@ def _nothing(label: str) -> None:
     del label
 
 
-EraseLog = Callable[[Callable[[str, bytes], bool]], int]
-"""Empty the events of the log for which a predicate of FINESS and value holds; return how many."""
-
-
 def _keep_all(applied: int) -> None:
     """Leave it to the broker to forget old events."""
     del applied
-
-
-def _leave(named: Callable[[str, bytes], bool]) -> int:
-    """Leave the log as it is: Kafka forgets after its retention, and the receipt says when."""
-    del named
-    return 0
 
 
 @contextmanager
@@ -132,14 +120,13 @@ class TableWriter:
         rules: Rules,
         pace: Pace = USUAL,
         announce: Announce = nobody,
-        erase_log: EraseLog = _leave,
+        erase_log: EraseLog = leave_log,
         forget: Callable[[int], object] = _keep_all,
         register: Register | None = None,
         at: Callable[[str], None] = _nothing,
     ) -> None:
         self._announce = announce
         self._register = register
-        self._erase_log = erase_log
         self._forget = forget
         self._store: Store = EmbeddedStore(where) if isinstance(where, Path) else where
         self._consumer = consumer
@@ -150,13 +137,14 @@ class TableWriter:
         self._failures = FloodGuard()
         self._fresh: list[Fresh] = []
         self._rounds = Rounds(self._store, rules, persons=pace.persons, at=at)
+        self._enforcement = Enforcement(
+            self._store, register, contracts=rules.contracts, rounds=self._rounds, erase_log=erase_log, at=at
+        )
         self._waiting = 0
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
         self._lag = Lag(self._store, late_s=pace.late_s)
-        self._enforced: Acts | None = None
-        self._suppressed: int | None = None
         self._positions: dict[int, int] | None = None
 
     @property
@@ -198,7 +186,7 @@ class TableWriter:
         ends = {partition: self._consumer.last_offset(partition) for partition in self._positions}
         while self._step(publish=False) or any(self._positions[one] < end for one, end in ends.items()):
             pass
-        while self._enforce():  # what the last batch taught
+        while self._enforcement.carry_out():  # what the last batch taught
             pass
         self._store.show_now()
         self._at("published")
@@ -247,14 +235,14 @@ class TableWriter:
 
     def _work(self, *, publish: bool) -> bool:
         full = False
-        self._enforce()
+        self._enforcement.carry_out()
         if self._rounds.blocked or not self._state.is_dirty() or self._may_wait(publish=publish):
             full = self._read()
             if self._may_wait(publish=publish) and (full or (publish and not self._store.wanted())):
                 return full
         wrote = self._rounds.write()
-        if wrote and self._enforced is not None and self._enforced.by_id:
-            self._hide(self._enforced)
+        if wrote:
+            self._enforcement.hide_again()
         if self._rounds.blocked or not self._state.is_dirty():
             self._end_window()
             if wrote:
@@ -311,59 +299,6 @@ class TableWriter:
                 records = self._next(partition, self._positions[partition])
         self._waiting += taken
         return full
-
-    def _enforce(self) -> bool:
-        """Carry out what the register asks for and is not done yet; each step may be repeated after a crash.
-
-        Returns whether to look again at once: keys were learnt, or acts came meanwhile.
-        """
-        if self._register is None:
-            return False
-        acts = self._register.acts()
-        suppressed = self._state.counter(SUPPRESSED)  # what the log should not have held: it goes too
-        if acts is self._enforced and suppressed == self._suppressed:
-            return False
-        if pending := due(self._state.connection, acts):
-            return self._take_away(pending)
-        self._hide(acts)
-        self._enforced, self._suppressed = acts, suppressed
-        with self._state.transaction():
-            self._state.set_counter(ENFORCED, acts.number)
-        return False
-
-    def _take_away(self, pending: Sequence[Act]) -> bool:
-        """Let nothing be left of these persons, or nothing be shown; files are written anew once for all of them.
-
-        They are not when there was nothing: of somebody who is kept out, every new stay is learnt and looked for.
-        """
-        assert self._register is not None
-        state, sink, contracts = self._state, self._store.sink, self._rules.contracts
-        touched = interrupted(state.connection)
-        removing = [act for act in pending if act.kind != "limitation"]
-        for act in removing:
-            touched |= remove(state, sink, act, register=self._register, contracts=contracts)
-            self._at("removed")
-        while removing and self._rounds.write():
-            pass
-        if removing and self._rounds.blocked:
-            return False
-        for act in pending:
-            touched |= count_hidden(state, sink, act, contracts=contracts)
-        acts = self._register.acts()  # with the keys that were learnt
-        self._hide(acts)
-        named = speaks_of([acts.by_id[act.id] for act in removing], register=self._register, contracts=contracts)
-        if self._erase_log(named) or touched:
-            self._store.purge()
-        self._at("purged")
-        for act in pending:
-            finish(state, acts.by_id[act.id])
-        return True
-
-    def _hide(self, acts: Acts) -> None:
-        """Keep from readers what an act allows to be stored and not to be read; persons may have new owners."""
-        if self._store.sink.hide(hidden_owners(self._state.connection, acts, self._rules.contracts)):
-            with self._state.transaction():
-                self._state.set_counter("rows_change", self._store.sink.change_number())
 
     def _end_window(self) -> None:
         """Rows of what was read are written: settle the accounts of the events whose person cannot be converted."""
