@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from streaming.database import Database
-from streaming.staging import flags_of
+from streaming.staging import flags_of, links_of
 from transformers.snds.view import PersonView, Staged
 
 # CROSS JOIN fixes the order: SQLite would else start from every alias of the hospital.
@@ -55,14 +55,6 @@ SELECT key, type, body, event_id, entry, person FROM resource
 WHERE finess = :finess AND person IS NULL AND stay IN (SELECT alias FROM link) AND body IS NOT NULL
 """
 ANY_LOOSE = "SELECT EXISTS (SELECT 1 FROM resource WHERE finess = ? AND person IS NULL AND stay IS NOT NULL)"
-TARGETS = """
-WITH RECURSIVE down (root, key) AS (
-    SELECT key, target FROM refers WHERE finess = :finess AND key IN (SELECT value FROM json_each(:keys))
-    UNION
-    SELECT down.root, refers.target FROM down CROSS JOIN refers ON refers.finess = :finess AND refers.key = down.key
-)
-SELECT root, key FROM down
-"""
 AT_ONCE = 8_000
 """Resources that are loaded together: enough for few queries, few enough for any memory."""
 
@@ -136,7 +128,7 @@ class Views:
     def __init__(self, connection: Database, finess: str) -> None:
         self._connection = connection
         self._finess = finess
-        self._structures: dict[str, Staged | None] = {}
+        self._structures: dict[str, tuple[Staged, frozenset[str]] | None] = {}
         self._loose = bool(connection.execute(ANY_LOOSE, (finess,)).fetchone()[0])
 
     def load(self, person: Person) -> Loaded:
@@ -173,32 +165,36 @@ class Views:
                 mine += self._connection.execute(STAYS, {"finess": self._finess, "keys": encounters}).fetchall()
         for mine in rows:
             mine.sort(key=itemgetter(0))
-        targets = self._targets([row[0] for mine in rows for row in mine])
         return [
-            Found(
-                person, [row[0] for row in mine if row[1] == "Encounter"], partial(self._loaded, person, mine, targets)
-            )
+            Found(person, [row[0] for row in mine if row[1] == "Encounter"], partial(self._loaded, person, mine))
             for person, mine in zip(people, rows, strict=True)
         ]
 
-    def _loaded(self, person: Person, rows: Sequence[Any], targets: Mapping[str, Sequence[str]]) -> Loaded:
-        keys = {row[0] for row in rows}
-        named = {target for key in keys for target in targets.get(key, ())} - keys
-        structures = {target: found for target in sorted(named) if (found := self._structure(target)) is not None}
+    def _loaded(self, person: Person, rows: Sequence[Any]) -> Loaded:
+        structures = self._referred(rows)
         resources = tuple(_staged(row[0], row[1], row[2]) for row in rows)
         view = PersonView(finess=self._finess, aliases=person.aliases, resources=resources, structures=structures)
         return Loaded(view, {row[0]: (row[3], row[4]) for row in rows})
 
-    def _targets(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        targets: dict[str, list[str]] = {}
-        for key, target in self._connection.execute(TARGETS, {"finess": self._finess, "keys": _json(keys)}):
-            targets.setdefault(key, []).append(target)
-        return targets
+    def _referred(self, rows: Sequence[Any]) -> dict[str, Staged]:
+        """Return the structures that these resources refer to, directly or through other structures, by key."""
+        own = {row[0] for row in rows}
+        todo = {target for row in rows for target in links_of(row[1], row[2]).targets} - own
+        known: set[str] = set()
+        found: dict[str, Staged] = {}
+        while todo:
+            key = todo.pop()
+            known.add(key)
+            structure = self._structure(key)
+            if structure is not None:
+                found[key], targets = structure
+                todo |= targets - known - own
+        return dict(sorted(found.items()))
 
-    def _structure(self, key: str) -> Staged | None:
+    def _structure(self, key: str) -> tuple[Staged, frozenset[str]] | None:
         if key not in self._structures:
             row = self._connection.execute(STRUCTURE, (self._finess, key)).fetchone()
-            self._structures[key] = _staged(key, *row) if row else None
+            self._structures[key] = (_staged(key, *row), links_of(*row).targets) if row else None
         return self._structures[key]
 
 

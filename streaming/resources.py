@@ -35,6 +35,7 @@ ON CONFLICT (finess, key) DO UPDATE SET type = excluded.type, top = excluded.top
 """
 SAVE_SPARE = f"INSERT INTO spare (finess, key, {VERSION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 DECLARE = "INSERT INTO declared (finess, kind, alias, key) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+UNREFER = "DELETE FROM refers WHERE finess = ? AND target = ? AND key = ?"
 REFER = "INSERT INTO refers (finess, target, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 # CROSS JOIN fixes the order: SQLite would else start from every row of the hospital.
 REFERRING = """
@@ -69,6 +70,7 @@ class _Held:
     before: Version | None
     known: bool = False
     had_spares: bool = False
+    type_before: str = ""
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ def _load(connection: Database, addresses: set[Address]) -> dict[Address, _Held]
             current = _version(columns) if columns[-1] is not None else None
             others = connection.execute(LOAD_SPARES, (finess, key)).fetchall() if spares else []
             history = History(current, top, top_first, deleted_at, tuple(_version(row) for row in others))
-            held[finess, key] = _Held(kind, history, current, known=True, had_spares=bool(spares))
+            held[finess, key] = _Held(kind, history, current, known=True, had_spares=bool(spares), type_before=kind)
     return held
 
 
@@ -187,9 +189,16 @@ def _save_spares(connection: Database, held: Mapping[Address, _Held]) -> None:
 
 
 def _save_links(connection: Database, changed: Mapping[Address, _Held]) -> None:
-    known = [address for address, one in changed.items() if one.before is not None]
-    connection.executemany("DELETE FROM declared WHERE finess = ? AND key = ?", known)
-    connection.executemany("DELETE FROM refers WHERE finess = ? AND key = ?", known)
+    known = [(*address, one.before) for address, one in changed.items() if one.before is not None]
+    connection.executemany("DELETE FROM declared WHERE finess = ? AND key = ?", [one[:2] for one in known])
+    connection.executemany(
+        UNREFER,
+        [
+            (finess, target, key)
+            for finess, key, before in known
+            for target in links_of(changed[finess, key].type_before, before.body).targets
+        ],
+    )
     declared: list[tuple[str, str, str, str]] = []
     refers: list[tuple[str, str, str]] = []
     for (finess, key), one in changed.items():

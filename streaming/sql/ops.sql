@@ -70,14 +70,14 @@ CREATE TABLE IF NOT EXISTS declared (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS declared_key ON declared (finess, key, kind);
 
--- Reverse index: which resources refer to a structure (Organization, Location, Medication…).
+-- Reverse index: which resources refer to a structure (Organization, Location, Medication…). What a resource refers
+-- to stands in its body: an index by key would be a page written at a random place for each.
 CREATE TABLE IF NOT EXISTS refers (
     finess TEXT NOT NULL,
     target TEXT NOT NULL,
     key    TEXT NOT NULL,
     PRIMARY KEY (finess, target, key)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS refers_key ON refers (finess, key);
 
 -- Person aliases whose rows must be computed anew.
 CREATE TABLE IF NOT EXISTS dirty (

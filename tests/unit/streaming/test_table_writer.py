@@ -158,6 +158,16 @@ def test_a_structure_that_changes_is_seen_in_every_stay_that_refers_to_it(write:
     assert stays(write(organization, first, renamed)) == [("-", None, "U+B")]
 
 
+def test_a_structure_that_a_stay_no_longer_refers_to_is_forgotten_with_the_reference(write: Write) -> None:
+    place = {"location": [{"location": reference("Location", "resource", "loc")}]}
+    unit = resource("Location", "loc", name="U", managingOrganization=reference("Organization", "resource", "org"))
+    moved = event(encounter(), at=1)
+    references = "SELECT target, key FROM refers ORDER BY 1"
+
+    assert ops(write(event(patient(), encounter(**place), unit)), references) == [("loc", "enc-1"), ("org", "loc")]
+    assert ops(write(event(patient(), encounter(**place), unit), moved), references) == [("org", "loc")]
+
+
 def test_a_deleted_resource_leaves_and_a_later_version_brings_it_back(write: Write) -> None:
     first = event(patient(), encounter(), condition("c1", "I10"))
     removed = event(deleted("c1"), at=1)
