@@ -1,26 +1,24 @@
 """`export`: every published table into a folder, all of one publication: Parquet, CNAM's text, or SCALPEL's layout.
 
 CNAM's text is UTF-8, `;`, dates dd/MM/yyyy, an empty cell for NULL. SCALPEL reads the same text as `T_MCO24B.CSV`, the
-DCIR by year of `FLX_DIS_DTD`, and a configuration that names them (its date format is dd/MM/yyyy by default).
+DCIR by year of `FLX_DIS_DTD`, a configuration that names them and a schema that types their columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from gateway.cli import lake, screen
+from gateway.cli import lake, scalpel, screen
 from gateway.cli.acts import record
 from gateway.cli.server_tables import lake_folder
-from streaming.layout import layout_of, logical_name, year_of
+from streaming.layout import layout_of, logical_name
 from transformers.snds.schema import TABLES
 
 Form = Literal["parquet", "csv", "scalpel"]
 TEXT = "FORMAT csv, HEADER, DELIMITER ';', DATEFORMAT '%d/%m/%Y'"
 FLOW = "FLX_DIS_DTD"
-KEYS_OF_A_STAY = ("ETA_NUM", "RSA_NUM")
-CENTRAL = {"DCIR": "ER_PRS_F", "MCO": "MCO_C"}
 
 
 def export(data_dir: Path, folder: Path, *, form: Form) -> int:
@@ -34,8 +32,11 @@ def export(data_dir: Path, folder: Path, *, form: Form) -> int:
             path = str(target / name).replace("'", "''")
             [(rows,)] = connection.execute(f"COPY ({query}) TO '{path}' ({options})").fetchall()
             written.append((name, rows))
+        names = {one: _columns(connection, one) for one in tables} if form == "scalpel" else {}
     if form == "scalpel":
-        (target / "scalpel.conf").write_text(configuration([name for name, _ in written], target), encoding="utf-8")
+        files = [name for name, _ in written]
+        (target / scalpel.CONFIGURATION).write_text(scalpel.configuration(files, target), encoding="utf-8")
+        (target / scalpel.SCHEMA).write_text(scalpel.schema(files, names), encoding="utf-8")
     record(data_dir, "export", form=form, files=len(written), rows=sum(rows for _, rows in written))
     out = screen.console()
     out.print(screen.grid(None, ("file", "rows"), written, right="rows"))
@@ -61,6 +62,10 @@ def _files(connection: Any, tables: Iterable[str], form: Form) -> Iterator[tuple
             yield f"{table}.CSV", query + order, TEXT
 
 
+def _columns(connection: Any, table: str) -> list[str]:  # noqa: ANN401
+    return [name for (name, *_) in connection.execute(f'DESCRIBE "{table}"').fetchall()]
+
+
 def _order(table: str) -> str:
     logical = logical_name(table)
     if logical not in TABLES:
@@ -72,49 +77,3 @@ def _order(table: str) -> str:
 def _has(table: str, column: str) -> bool:
     logical = logical_name(table)
     return logical in TABLES and column in TABLES[logical].names
-
-
-def configuration(files: Sequence[str], folder: Path) -> str:
-    """Return SCALPEL-Flattening's configuration of these files: single tables, and the two joins."""
-    tables: dict[str, list[tuple[int | None, str]]] = {}
-    for file in files:
-        name, year = _single(file.removesuffix(".CSV"))
-        tables.setdefault(name, []).append((year, str(folder / file)))
-    blocks = "\n".join(_table(name, paths) for name, paths in sorted(tables.items()))
-    dcir = [name for name in tables if name in ("ER_PHA_F", "ER_UCD_F", "ER_ETE_F")]
-    mco = [name for name in tables if name.startswith("MCO_") and name != "MCO_C" and name != "MCO_E"]
-    joins = _join("DCIR", TABLES["ER_PRS_F"].primary_key, dcir) + _join("MCO", KEYS_OF_A_STAY, mco)
-    return (
-        f'single_table_path = "{folder}/single_table"\n'
-        f"tables_config = [{{ tables = [\n{blocks}\n] }}]\n"
-        f"join = [\n{joins}]\n"
-    )
-
-
-def _single(table: str) -> tuple[str, int | None]:
-    """Return SCALPEL's name and year of a file: `T_MCO24B` → MCO_B, 2024; `ER_PRS_F_2024` → ER_PRS_F, 2024."""
-    year = year_of(table)
-    if year is not None:
-        return f"{table[2:5]}_{table[7:]}", year
-    name, _, digits = table.rpartition("_")
-    return (name, int(digits)) if digits.isdecimal() else (table, None)
-
-
-def _table(name: str, paths: Sequence[tuple[int | None, str]]) -> str:
-    strategy = "year" if any(year is not None for year, _ in paths) else "none"
-    parts = "\n".join(
-        f'      {{ {f"year = {year}, " if year is not None else ""}path = ["{path}"] }}' for year, path in paths
-    )
-    return (
-        f'  {{\n    name = {name}\n    date_format = "dd/MM/yyyy"\n    partition_strategy = "{strategy}"\n'
-        f"    partitions = [\n{parts}\n    ]\n  }}"
-    )
-
-
-def _join(name: str, keys: Sequence[str], tables: Sequence[str]) -> str:
-    listed = ", ".join(f'"{one}"' for one in keys)
-    others = ", ".join(f'"{one}"' for one in tables)
-    return (
-        f'  {{ name = "{name}", main_table_name = "{CENTRAL[name]}", join_keys = [{listed}],'
-        f" tables_to_join = [{others}] }}\n"
-    )

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.cli.main import make_app
+from gateway.cli.scalpel import configuration, single
 from tests.support.small_lake import publish, stay, stays
 
 KEYS = {
@@ -61,7 +62,37 @@ def test_scalpels_configuration_names_every_file_and_the_nine_keys(data_dir: Pat
     assert text.count('"DCT_ORD_NUM"') == 1
     assert '{ year = 2024, path = ["' in text
     assert 'tables_to_join = ["ER_PHA_F"]' in text
+    assert 'schema_file_path = ["scalpel-schema.csv"]' in text
     assert (text.count("{"), text.count("[")) == (text.count("}"), text.count("]"))
+
+
+def test_scalpels_schema_types_every_column_of_every_file(data_dir: Path, tmp_path: Path) -> None:
+    export(data_dir, tmp_path / "out", "scalpel")
+
+    kinds: dict[str, dict[str, str]] = {}
+    for row in read(tmp_path / "out" / "scalpel-schema.csv"):
+        kinds.setdefault(row["MEMNAME"], {})[row["NAME"]] = row["DATATYPE"]
+    for path in (tmp_path / "out").glob("*.CSV"):
+        header = path.read_text(encoding="utf-8").splitlines()[0].split(";")
+        assert list(kinds[single(path.stem)[0]]) == header, path.name
+    assert (kinds["MCO_B"]["NBR_DGN"], kinds["MCO_B"]["DGN_PAL"], kinds["MCO_C"]["EXE_SOI_DTD"]) == (
+        "Integer", "String", "Date",
+    )  # fmt: skip
+    assert (kinds["ER_PHA_F"]["PHA_PRS_C13"], kinds["ER_PRS_F"]["BSE_REM_MNT"]) == ("Long", "Double")
+
+
+def test_stays_and_visits_are_joined_by_their_own_keys(tmp_path: Path) -> None:
+    files = [f"T_MCO24{name}.CSV" for name in ("A", "B", "C", "CSTC", "D", "E", "FCSTC", "FMSTC", "MED", "UM")]
+
+    text = configuration(files, tmp_path)
+
+    joins = {line.split('"')[1]: line for line in text.splitlines() if line.startswith('  { name = "')}
+    assert list(joins) == ["MCO", "MCO_CE"]
+    assert 'main_table_name = "MCO_B", pmsi_patient_table_name = "MCO_C",' in joins["MCO"]
+    assert 'join_keys = ["ETA_NUM", "RSA_NUM"]' in joins["MCO"]
+    assert 'tables_to_join = ["MCO_A", "MCO_D", "MCO_MED", "MCO_UM"]' in joins["MCO"]
+    assert 'main_table_name = "MCO_CSTC", join_keys = ["ETA_NUM", "SEQ_NUM"]' in joins["MCO_CE"]
+    assert 'tables_to_join = ["MCO_FCSTC", "MCO_FMSTC"]' in joins["MCO_CE"]
 
 
 @pytest.mark.parametrize("form", ["csv", "scalpel"])
