@@ -108,14 +108,19 @@ def main() -> int:
     }
     digest = keyed_hash(random_key().derive("bench")(b""))
     hashes = measured(lambda text: [digest(text) for _ in range(2000)], [b"rest:main:bio-000123-12"], lambda text: text)
-    peer = {"cumulus_etl": peer_figures(peer_python, bodies)} if peer_python else {}
+    ours = round(resources / stages["parse and scrub"] * 1e6)
+    peer = {}
+    if peer_python:
+        theirs = peer_figures(peer_python, bodies)
+        ratio = round(ours / theirs["read_and_scrub_resources_per_s"], 2)
+        peer = {"cumulus_etl": theirs, "times_cumulus_etl": ratio}
     print(json.dumps({
         "bundles": BUNDLES,
         "resources_per_bundle": resources,
         "bytes_out_per_resource": round(bytes_out / resources),
         "one_keyed_hash_us": round(hashes / 2000, 3),
         "us_per_resource": {name: round(value / resources, 2) for name, value in stages.items()},
-        "parse_and_scrub_resources_per_s": round(resources / stages["parse and scrub"] * 1e6),
+        "parse_and_scrub_resources_per_s": ours,
         "rules_load_s": round(load_s, 3),
     } | peer))  # fmt: skip
     return 0
