@@ -82,7 +82,7 @@ def _deletion(kind: str, resource_id: str | None) -> ParsedBundle:
     """A DELETE has no body; its canonical bytes are those of the request that it would be in a bundle."""
     root: dict[str, Any] = {"method": "DELETE", "url": f"{kind}/{resource_id}"}
     entry = Entry(index=0, path=kind, type=kind, method="DELETE", id=resource_id)
-    return ParsedBundle("single", (entry,), root, 0, orjson.dumps(root))
+    return ParsedBundle("single", (entry,), root, 0, orjson.dumps(root, option=orjson.OPT_SORT_KEYS))
 
 
 def _bundle(root: dict[str, Any], canonical: bytes, limits: Limits, *, size_bytes: int) -> ParsedBundle:

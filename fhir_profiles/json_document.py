@@ -1,7 +1,7 @@
 """Bytes → one JSON value and its canonical bytes, under the limits, or one refusal. Quotes nothing of the bytes.
 
 Refused: not JSON, not UTF-8, NaN, lone surrogates, duplicate keys, too deep, too long. Cost beside
-`orjson.loads`: one dump (the canonical bytes are needed anyway) and two counts. Promise: P20.
+`orjson.loads`: one sorted dump (the canonical bytes are needed anyway) and two counts. Promise: P20.
 """
 
 from __future__ import annotations
@@ -26,11 +26,7 @@ _SEARCHED_BYTES = 1024 * 1024
 
 
 def read(content: bytes, limits: Limits) -> tuple[Any, bytes]:
-    """Return the JSON value and its canonical bytes. Raises Malformed or TooLarge.
-
-    Canonical: without white space, each string and number written in one way, keys in the order sent (sorting them
-    costs twice as much as writing them: a tenth of all that validation does).
-    """
+    """Return the JSON value and its canonical bytes (sorted keys). Raises Malformed or TooLarge."""
     if len(content) > limits.body_bytes:
         raise TooLarge(issue("body-too-large", limit=str(limits.body_bytes)))
     root = _loads(content, limits)
@@ -84,7 +80,7 @@ def _at(code: str, *, line: int | None, column: int | None) -> Issue:
 
 
 def _canonical(root: Any, depth: int) -> bytes | None:  # noqa: ANN401 — any JSON value
-    """Return the dump, or None when the value is nested deeper than `depth`.
+    """Return the sorted dump, or None when the value is nested deeper than `depth`.
 
     The encoder refuses what is nested deeper than its own fixed limit, so wrapping the value in the difference of
     the two limits makes it measure the depth for nothing.
@@ -93,7 +89,7 @@ def _canonical(root: Any, depth: int) -> bytes | None:  # noqa: ANN401 — any J
     for _ in range(margin):
         root = [root]
     try:
-        return orjson.dumps(root)[margin : -margin or None]
+        return orjson.dumps(root, option=orjson.OPT_SORT_KEYS)[margin : -margin or None]
     except orjson.JSONEncodeError:
         return None
 
@@ -114,11 +110,8 @@ def _encoder_depth() -> int:
 def _has_duplicate_key(content: bytes, canonical: bytes) -> bool:
     """Compare the colons sent with those left: a key that was overwritten took its colon with it.
 
-    Strings keep theirs, unless one was sent as an escape: only then every object is looked at. Nothing was overwritten
-    where the bytes are the same again, as those of most programs are.
+    Strings keep theirs, unless one was sent as an escape: only then every object is looked at.
     """
-    if content == canonical:
-        return False
     if b"\\u003" in content and any(one in content for one in _ESCAPED_COLONS):
         return _overwrites(content)
     return content.count(b":") != canonical.count(b":")

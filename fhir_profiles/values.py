@@ -76,9 +76,8 @@ class ParsedBundle(_Identifying):
     """What `parse` gives: plain dicts, limits kept, no duplicate key, nothing checked against FHIR yet.
 
     `kind` is a Bundle.type of BUNDLE_KINDS, or "single" for a request of one resource. `identity` is
-    `Bundle.identifier` (system|value), else `Bundle.id`, else None. `canonical` are the bytes of the
-    parsed JSON, keys in the order sent, for the receipt. `root` is the parsed JSON itself (the Bundle, or the one
-    resource).
+    `Bundle.identifier` (system|value), else `Bundle.id`, else None. `canonical` are the sorted-key bytes of the
+    parsed JSON, for the receipt. `root` is the parsed JSON itself (the Bundle, or the one resource).
     """
 
     kind: str

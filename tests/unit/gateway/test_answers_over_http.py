@@ -49,6 +49,24 @@ def accounts(served: Installation) -> dict[str, float]:
     return found
 
 
+def test_an_entry_of_which_nothing_leaves_is_accepted_counted_and_told(served: Installation) -> None:
+    doctor = entry({"resourceType": "Practitioner", "id": "nothing-1", "name": [{"family": "Martin"}]})
+    born = {"coding": [{"system": "http://loinc.org", "code": "21112-8"}]}
+    identity = entry(observation("nothing-2", code=born, subject={"reference": "Patient/nothing-3"}))
+    before = accounts(served)["published"]
+
+    answer = served.post(bundle("transaction", doctor, identity, entry(patient("nothing-3")))).json()
+
+    told = [
+        [one["details"]["coding"][0]["code"] for one in each["response"].get("outcome", {}).get("issue", ())]
+        for each in answer["entry"]
+    ]
+    assert [each["response"]["status"] for each in answer["entry"]] == ["202 Accepted"] * 3
+    assert ["nothing-leaves" in codes for codes in told] == [True, True, False]
+    assert accounts(served)["published"] == before + 3
+    assert 'dropped_total{rule="Practitioner"}' in httpx.get(f"{served.url}/metrics").text
+
+
 @pytest.mark.parametrize("kind", ["transaction", "collection", "message", "document", "batch"])
 def test_each_kind_of_bundle_is_answered_with_a_response_bundle_and_a_receipt(served: Installation, kind: str) -> None:
     entries = [entry(patient(f"kind-{kind}-{number}")) for number in range(3)]
@@ -81,7 +99,7 @@ def test_the_receipt_is_the_same_for_the_same_content_in_another_layout(served: 
     sent = bundle("transaction", basic("receipt"))
     with served.client() as client:
         first = client.post("/fhir", content=json.dumps(sent))
-        again = client.post("/fhir", content=json.dumps(sent, indent=3, ensure_ascii=False))
+        again = client.post("/fhir", content=json.dumps(dict(reversed(sent.items())), indent=3))
         other = client.post("/fhir", content=json.dumps(sent | {"id": "other"}))
 
     assert first.headers["Gateway-Receipt"] == again.headers["Gateway-Receipt"] != other.headers["Gateway-Receipt"]
