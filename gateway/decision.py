@@ -135,6 +135,8 @@ def _judge(
         dropped = scrubbed.dropped
         carried = tuple(bundle.indices for bundle in scrubbed.bundles)
         former = tuple(bundle.former for bundle in scrubbed.bundles)
+        for index in sorted({*verdict.valid.accepted} - refused - {index for one in carried for index in one}):
+            found[index] += (issue("nothing-leaves", parsed.entries[index].path),)
         consents = told(parsed.entries, verdict.valid.accepted, scrubbed.bundles)
         events = tuple(
             event_of(

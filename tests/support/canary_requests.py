@@ -232,6 +232,8 @@ def requests(faults: Faults) -> Iterator[Attempt]:
     yield Attempt("person-ambiguous", orjson.dumps(two), "/rights/oppositions")
     yield Attempt("ground-unknown", whole, f"/rights/erasures?ground={token()}")
     yield Attempt("receipt-unknown", path=f"/rights/receipts/{token()}", method="GET")
+    relative = {"resourceType": "RelatedPerson", "id": token(), "patient": {"reference": f"Patient/{token()}"}}
+    yield Attempt("nothing-leaves", orjson.dumps(relative | {"name": [{"family": token()}]}), "/fhir/RelatedPerson")
     yield Attempt("leak-suspected", orjson.dumps(leaking(faults)))
 
 
