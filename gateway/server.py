@@ -186,17 +186,12 @@ def hear_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def executed(command: list[str], *, yielding: int = 0) -> Callable[[], int]:
-    """Return a starter that runs a command as a process of its own memory.
-
-    With `yielding` (niceness) it leaves the processors to the workers when both want them: hospitals get their answers
-    first, rows catch up.
-    """
+def executed(command: list[str]) -> Callable[[], int]:
+    """Return a starter that runs a command as a process of its own memory."""
 
     def start() -> int:
         tied = partial(be_tied_to_parent, os.getpid())
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=tied)  # noqa: S603 — our own command
-        os.setpriority(os.PRIO_PROCESS, process.pid, yielding)
         process.returncode = 0  # reaped by the supervisor, never by subprocess
         return process.pid
 

@@ -34,6 +34,7 @@ from streaming.table_writer import USUAL, Pace, TableWriter
 from streaming.topics import KafkaConnection, check_topics
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+YIELDS = 10
 DISK_RETRY_S = 5
 
 
@@ -103,9 +104,9 @@ def open_writer(
             register = opened.enter_context(closing(open_register(data_dir, kafka=kafka)))
             store = opened.enter_context(closing(open_store(data_dir, postgres=postgres)))
         options: dict[str, Any] = {}
-        if kafka is None:  # nobody else looks after the embedded log
+        if kafka is None:  # nobody else looks after the embedded log, and the gateway is on the same processors
             path, kept = data_dir / LOG, timedelta(days=log_retention_days)
-            pace = replace(pace, late_s=min(pace.late_s, kept.total_seconds() / 2))
+            pace = replace(pace, late_s=min(pace.late_s, kept.total_seconds() / 2), yields=YIELDS)
             options["erase_log"] = partial(erase, path)
             options["forget"] = lambda applied: trim(path, received_before=datetime.now(UTC) - kept, applied=applied)
         yield TableWriter(

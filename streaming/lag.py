@@ -1,12 +1,13 @@
-"""Event that is read → how long it waited: said once when the log is in danger of losing events, and when it is over.
+"""Events that are read → how long they waited: whether rows are behind, and whether the log is about to lose events.
 
-The danger stands in `ops` as a note, for `status` and alerts. Never says which event.
+The danger is said once, and when it is over; a note in `ops` tells `status` and alerts. Never says which event.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from streaming.event import Record
@@ -26,18 +27,25 @@ class Noting(Protocol):
 
 
 class Lag:
-    """Looks at the first event of each batch. `late_s` is half of what the log keeps."""
+    """Looks at the first event of each batch. `late_s` is half of what the log keeps.
 
-    def __init__(self, store: Noting, *, late_s: float) -> None:
+    `behind` says that rows wait for longer than they should: what was read last waited for more than `behind_s`.
+    """
+
+    def __init__(self, store: Noting, *, late_s: float, behind_s: float) -> None:
         self._store = store
         self._late_s = late_s
+        self._behind_s = behind_s
         self._late = False
+        self.behind = False
 
-    def watch(self, record: Record) -> None:
-        """Keep or remove the note when what is read now waited too long, or no longer does."""
-        received = nanoseconds(record.event.headers.get("ce_time"))
-        late = received is not None and time.time() - received / 1e9 > self._late_s
-        if late == self._late:
+    def watch(self, records: Sequence[Record]) -> None:
+        """Take note of a batch that was read; nothing to read is no lag, here and now."""
+        received = nanoseconds(records[0].event.headers.get("ce_time")) if records else None
+        waited = time.time() - received / 1e9 if received is not None else 0.0
+        self.behind = waited > self._behind_s
+        late = waited > self._late_s
+        if not records or late == self._late:
             return
         self._late = late
         with self._store.state.transaction():

@@ -38,6 +38,7 @@ from streaming.rounds import Rounds
 from streaming.sink import Sink
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
+from streaming.turns import Turns
 
 IDLE_S = 0.05
 RETRY_S = 1.0
@@ -52,7 +53,8 @@ class Pace:
     """How much at once: events a read, persons a round, and how long rows may wait for others to be written with them.
 
     They wait while no publication is due, nobody asks for them and less than `held_bytes` was read. `late_s` is half of
-    what the log keeps: events that wait longer are in danger, and the writer says so.
+    what the log keeps: events that wait longer are in danger, and the writer says so. With `yields` (niceness) the
+    gateway beside it goes first, so that hospitals get their answers, until what is read waited for `behind_s`.
     """
 
     events: int = 1000
@@ -60,6 +62,8 @@ class Pace:
     coalesce_s: float = 1.0
     late_s: float = 3.5 * 86_400
     held_bytes: int = 64 * 1024 * 1024
+    yields: int = 0
+    behind_s: float = 30.0
 
 
 USUAL = Pace()
@@ -144,7 +148,8 @@ class TableWriter:
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
-        self._lag = Lag(self._store, late_s=pace.late_s)
+        self._lag = Lag(self._store, late_s=pace.late_s, behind_s=pace.behind_s)
+        self._turns = Turns(pace.yields)
         self._positions: dict[int, int] | None = None
 
     @property
@@ -161,7 +166,7 @@ class TableWriter:
         while not stop.is_set():
             try:
                 self._start()
-                if not self._step():
+                if not self._turns.run(self._step, urgent=self._lag.behind):
                     self._sweep()
                     stop.wait(IDLE_S)
             except Unavailable as error:
@@ -193,6 +198,7 @@ class TableWriter:
 
     def close(self) -> None:
         """Let go of the store; what is not applied yet stays in the log."""
+        self._turns.close()
         self._store.close()
 
     def _start(self) -> None:
@@ -270,6 +276,7 @@ class TableWriter:
 
     def _next(self, partition: int, position: int) -> Sequence[Record]:
         records = self._consumer.read(partition, position, self._pace.events)
+        self._lag.watch(records)
         self._at("read")
         return records
 
@@ -279,7 +286,6 @@ class TableWriter:
         partition, taken, full = records[0].partition, 0, True
         with self._state.transaction():
             while records:
-                self._lag.watch(records[0])
                 fresh, self._positions[partition] = apply_batch(
                     self._state,
                     records,

@@ -31,9 +31,6 @@ MODULE = "gateway.cli.main"
 STOP = (signal.SIGTERM, signal.SIGINT)
 
 
-WRITER_YIELDS = 10
-
-
 def serve(data_dir: Path, *, host: str | None, port: int | None, workers: int | None) -> int:
     """Run the gateway until a signal; return its exit code. Raises Misconfigured before anything listens."""
     settings, _ = read_configuration(data_dir)
@@ -70,9 +67,7 @@ def _supervised(settings: Settings) -> int:
         ]
         if settings.broker == "embedded":
             command = [sys.executable, "-m", MODULE, "tables", "run", "--data-dir", str(settings.data_dir)]
-            children.insert(
-                0, server.Child("table-writer", server.executed(command, yielding=WRITER_YIELDS), vital=False)
-            )
+            children.insert(0, server.Child("table-writer", server.executed(command), vital=False))
         logs.logger().info("listening", host=settings.host, port=listeners[0].getsockname()[1])
         server.settle_memory()
         return server.Supervisor(children, listeners=listeners).run()

@@ -1,15 +1,20 @@
-"""Events that waited for longer than half of what the log keeps are told, until what is read is younger again."""
+"""Events that waited for longer than half of what the log keeps are told, until what is read is younger again.
+
+Long before that the writer no longer yields the processors.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from streaming.accounts import status
 from streaming.event import Event
-from streaming.table_writer import Pace
-from tests.support.made_events import encounter, event, log_of, patient, written
+from streaming.table_writer import Pace, TableWriter
+from tests.support.made_events import encounter, event, log_of, patient, rules, written
 
 
 def received(ago: timedelta, number: int) -> Event:
@@ -29,3 +34,24 @@ def test_what_waited_too_long_is_told_until_it_is_over(tmp_path: Path) -> None:
         told.append(status(data_dir).late)
 
     assert told == [False, True, False]
+
+
+def test_the_writer_yields_the_processors_until_rows_are_behind(tmp_path: Path) -> None:
+    usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    yields = min(19, usual + 5)
+    log, stop, told = log_of([received(timedelta(hours=1), number) for number in range(3)]), threading.Event(), []
+
+    def at(label: str) -> None:
+        if label == "read":
+            told.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            if len(told) == 5:
+                stop.set()
+
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), pace=Pace(events=1, yields=yields), at=at)
+    try:
+        writer.run(stop)
+    finally:
+        writer.close()
+
+    assert told == [yields, usual, usual, usual, yields]
+    assert status(tmp_path).applied == 3
