@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ./data
 
-.PHONY: help install demo serve test faults faults-long fuzz test-servers check bench docs sbom audit format lock clean
+.PHONY: help install demo serve test faults faults-times faults-long fuzz fuzz-guided test-servers check bench docs sbom audit format lock clean
 
 help:
 	@echo "make demo     a fictitious hospital, posted, pseudonymised, in SNDS tables (under a minute after the install)"
@@ -14,8 +14,10 @@ help:
 	@echo "make serve    the gateway on 127.0.0.1:8080 with DATA=$(DATA) (made by snds-gateway init)"
 	@echo "make test     everything the project promises, attacked"
 	@echo "make faults   processes, servers, disks, network and clock harmed under load for SECONDS=60, SEEDS=\"1 3 4\""
+	@echo "make faults-times every fault of FORMS=\"server cluster\" once among 2,000 bundles, times judged (about a quarter of an hour)"
 	@echo "make faults-long  the same with 2,000 bundles and times judged; killed writers 20 times a point; 500 permutations"
-	@echo "make fuzz     harmed documents for the parser, then the validator, for SECONDS=300 each; SEED= for others"
+	@echo "make fuzz     harmed documents for the parser, then the validator, for SECONDS=300 each; SEED= for others; then fuzz-guided"
+	@echo "make fuzz-guided  the same guided by coverage (atheris), for SECONDS=300 each"
 	@echo "make check    format, lint, types, import direction, documents, and make audit where the network is (about a minute)"
 	@echo "make docs     the pages that are made from the code: commands, settings"
 	@echo "make bench    the figures, as JSON, kept in bench/results/"
@@ -53,6 +55,10 @@ test-servers:
 faults: $(VENV)/.developer test-servers
 	@$(BIN)/python -m tests.faults.campaign --seconds $(or $(SECONDS),60) $(foreach seed,$(or $(SEEDS),1 3 4),--seed $(seed))
 
+faults-times: $(VENV)/.developer test-servers
+	@$(BIN)/python -m tests.faults.campaign --seed $(or $(SEEDS),7) --stays 1780 --seconds 0 --judge-times \
+		$(foreach form,$(or $(FORMS),server cluster),--form $(form))
+
 faults-long: $(VENV)/.developer test-servers
 	@$(BIN)/python -m tests.faults.campaign --seed $(or $(SEEDS),7) --stays 1780 --seconds $(or $(SECONDS),300) --judge-times
 	@$(BIN)/python -m tests.faults.writer_kills --times 20
@@ -61,6 +67,15 @@ faults-long: $(VENV)/.developer test-servers
 fuzz: $(VENV)/.developer
 	@for stage in parse validate; do \
 		$(BIN)/python -m tests.fuzz.campaign --stage $$stage --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) || exit 1; done
+	@$(MAKE) --no-print-directory fuzz-guided
+
+$(VENV)/.fuzz: $(VENV)/.developer requirements-fuzz.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+fuzz-guided: $(VENV)/.fuzz
+	@for stage in parse validate; do \
+		$(BIN)/python -m tests.fuzz.coverage_guided --stage $$stage --seconds $(or $(SECONDS),300) $(if $(SEED),--seed $(SEED)) || exit 1; done
 
 check: $(VENV)/.developer
 	@$(BIN)/ruff format --check .

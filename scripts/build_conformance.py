@@ -49,7 +49,7 @@ def document(shared: Path) -> str:
     lines = [
         HEAD.rstrip("\n"),
         *_shares("verdict (an error, or none)", judged, [agrees(*one) for one in judged]),
-        *_shares("number of errors", judged, [run.errors == len(outcome.errors) for run, outcome in judged]),
+        *_shares("number of errors", judged, [counts_alike(*one) for one in judged]),
         "",
         _times([outcome.seconds for _, outcome in judged]),
         "",
@@ -60,6 +60,10 @@ def document(shared: Path) -> str:
     differ = [one for one in judged if not agrees(*one)]
     lines += ["| case | HL7 says | we say | reason |", "|---|---|---|---|"] if differ else ["None."]
     lines += [_difference(run, outcome, reasons) for run, outcome in differ]
+    counted = [one for one in judged if agrees(*one) and not counts_alike(*one)]
+    lines += ["", "### Numbers of errors that differ, under one verdict", ""]
+    lines += ["| case | HL7 says | we say | reason |", "|---|---|---|---|"] if counted else ["None."]
+    lines += [_difference(run, outcome, reasons) for run, outcome in counted]
     lines += [
         "",
         "### Every case",
@@ -76,6 +80,11 @@ def agrees(run: Run, outcome: Outcome) -> bool:
     return run.valid == (not outcome.errors)
 
 
+def counts_alike(run: Run, outcome: Outcome) -> bool:
+    """Say whether there are as many errors as HL7 finds."""
+    return run.errors == len(outcome.errors)
+
+
 def without_times(text: str) -> str:
     """Return a document without what differs from run to run."""
     return TIMES.sub("… ms", text)
@@ -87,7 +96,7 @@ def _shares(what: str, judged: Judged, same: list[bool]) -> list[str]:
 
 
 def _times(seconds: list[float]) -> str:
-    return f"Time of a case once its definitions are loaded: median {_ms(median(seconds))}, worst {_ms(max(seconds))}."
+    return f"Processor time of a case once its definitions are loaded: median {_ms(median(seconds))}, worst {_ms(max(seconds))}."
 
 
 def _ms(seconds: float) -> str:

@@ -24,7 +24,9 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-fuzz.lock"]
+)
 def test_a_lock_file_pins_with_hashes_and_names_no_registry(name: str) -> None:
     text = (PROJECT / name).read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if "==" in line and not line.lstrip().startswith("#")]

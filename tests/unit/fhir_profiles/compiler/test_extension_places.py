@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fhir_profiles.compiler import load_profiles
+from fhir_profiles.issues import repair, text
 from fhir_profiles.validator import Validator, load_validator
 from tests.support.made_profiles import MADE, Json, extension, written
 from tests.support.posted import bundle, observation, patient
@@ -22,6 +23,7 @@ def packaged() -> Validator:
 
 def told(validator: Validator, resource: Json) -> list[tuple[str, str]]:
     found = validator.validate_resource(resource, french_profiles="declared")
+    assert all("{" not in text(one, language) + repair(one, language) for one in found for language in ("fr", "en"))
     return [(one.code, one.expression) for one in found if one.code != "extension-unknown"]
 
 
