@@ -27,7 +27,7 @@ from gateway.decision import Sender
 from gateway.house import Yardstick
 from streaming.erasure import Effect
 from streaming.naming import CONSENT, Key, keys_of_act
-from streaming.opposition import PLATFORM, Act, Acts, Kind, acts_of, entry_of
+from streaming.opposition import PLATFORM, Act, Acts, Kind, indexed
 from streaming.register import Register
 from streaming.staging import resources_of
 from transformers.deidentify.pseudonyms import Key as Secret
@@ -142,7 +142,7 @@ def act_on(judged: Judged, register: Register, *, finess: str) -> Done:
         done[act.id] = act
         said[one.index] = issue("consent-kept", one.path, receipt=act.id)
     known = {**register.acts().by_id, **done}  # a broker may show a moment later what it has acknowledged
-    return Done(tuple(done), said, acts_of(map(entry_of, known.values())))
+    return Done(tuple(done), said, indexed(known.values()))
 
 
 def find(number: str, perimeters: tuple[str, ...], register: Register) -> Act:

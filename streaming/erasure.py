@@ -15,8 +15,8 @@ import orjson
 from streaming import dead_letter, ownership
 from streaming.batches import Contracts
 from streaming.database import Database
-from streaming.naming import NEWBORN, SHARED, Key, keys_in, keys_of, names
-from streaming.opposition import Act, Acts
+from streaming.naming import NEWBORN, SHARED, Key, keys_in, keys_of
+from streaming.opposition import Act, Acts, indexed
 from streaming.persons import Person, persons
 from streaming.register import Register
 from streaming.resources import persons_of_stays
@@ -52,6 +52,7 @@ SELECT key FROM resource WHERE finess = ? AND person IS NULL AND stay IN (SELECT
 STAYS = """
 SELECT DISTINCT alias FROM declared WHERE finess = ? AND kind = 'stay' AND key IN (SELECT value FROM json_each(?))
 """
+MOST_NEEDLES = 30
 DECLARED = """
 SELECT EXISTS (SELECT 1 FROM declared
     WHERE finess = ? AND kind = 'person' AND alias IN (SELECT value FROM json_each(?)))
@@ -147,16 +148,16 @@ def finish(state: State, act: Act, *, now: datetime | None = None) -> None:
 def speaks_of(acts: Sequence[Act], *, register: Register, contracts: Contracts) -> Callable[[str, bytes], bool]:
     """Return what says whether an event of the log (FINESS, value) has to go; its local keys are learnt before."""
     known = {act.id: set(act.keys) for act in acts}
-    needles = tuple({value.partition("|")[0].encode() for act in acts for _, _, value in names(act.keys)})
+    asked = indexed(acts)
+    needles = tuple({value.partition("|")[0].encode() for _, _, value in asked.by_key})
+    look = len(needles) <= MOST_NEEDLES  # far faster than to parse it, while they are few
 
     def named(finess: str, value: bytes) -> bool:
         contract = contracts(finess)
-        if contract is None or not any(needle in value for needle in needles):  # far faster than to parse it
+        if contract is None or (look and not any(needle in value for needle in needles)):
             return False
         keys = keys_in(finess, value)
-        found = [
-            act for act in acts if act.reaches(finess) and act.suppresses(contract.legal_basis) and act.is_about(keys)
-        ]
+        found = [act for act in asked.near(finess, keys) if act.suppresses(contract.legal_basis) and act.is_about(keys)]
         for act in found:
             if fresh := act.fresh(keys) - known[act.id]:
                 register.learn(act.id, fresh)

@@ -119,7 +119,12 @@ def acts_of(entries: Iterable[bytes], *, number: int = 0) -> Acts:
             learnt.setdefault(one["learnt"], set()).update(keys)
         else:
             acts[one["id"]] = Act(**one, keys=frozenset(keys))
-    complete = {name: replace(act, keys=act.keys | learnt.get(name, set())) for name, act in acts.items()}
+    return indexed([replace(act, keys=act.keys | learnt.get(name, set())) for name, act in acts.items()], number=number)
+
+
+def indexed(acts: Iterable[Act], *, number: int = 0) -> Acts:
+    """Return acts so that they are found by key."""
+    complete = {act.id: act for act in acts}
     by_key: dict[Key, tuple[str, ...]] = {}
     for name, act in sorted(complete.items()):
         for key in names(act.keys):
