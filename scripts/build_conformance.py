@@ -96,7 +96,8 @@ def _shares(what: str, judged: Judged, same: list[bool]) -> list[str]:
 
 
 def _times(seconds: list[float]) -> str:
-    return f"Processor time of a case once its definitions are loaded: median {_ms(median(seconds))}, worst {_ms(max(seconds))}."
+    middle, worst = _ms(median(seconds)), _ms(max(seconds))
+    return f"Processor time of a case once its definitions are loaded: median {middle}, worst {worst}."
 
 
 def _ms(seconds: float) -> str:
