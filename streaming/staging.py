@@ -44,6 +44,8 @@ REFERENCE = re.compile(
 )
 PERSON_ELEMENTS = ("subject", "patient", "beneficiary")
 STAY_ELEMENTS = ("encounter", "context")
+ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_NS = 2**63 - 1  # what a column of the state holds
 AHEAD_NS = 5 * 60 * 1_000_000_000
 LARGEST_VERSION_DIGITS = 18
 
@@ -133,7 +135,10 @@ def _bodies(value: bytes, entries: list[Any]) -> tuple[list[dict[str, Any]], lis
 
 
 def nanoseconds(instant: object) -> int | None:
-    """Return an instant as nanoseconds since 1970, None when it is not one."""
+    """Return an instant as nanoseconds since 1970, None when it is not one.
+
+    64 bits hold 1677 to 2262: what lies beyond is the first or the last of them.
+    """
     return _nanoseconds(instant) if isinstance(instant, str) else None
 
 
@@ -143,11 +148,11 @@ def _nanoseconds(instant: str) -> int | None:
     if found is None:
         return None
     try:
-        moment = datetime.fromisoformat(found[1] + found[3]).astimezone(UTC)
-    except (ValueError, OverflowError):
+        since = datetime.fromisoformat(found[1] + found[3]) - ORIGIN
+    except ValueError:
         return None
-    whole = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-    return whole * 1_000_000_000 + int((found[2] or "")[:9].ljust(9, "0"))
+    exact = (since.days * 86_400 + since.seconds) * 1_000_000_000 + int((found[2] or "")[:9].ljust(9, "0"))
+    return max(-LATEST_NS, min(exact, LATEST_NS))
 
 
 def links_of(resource_type: str, body: bytes) -> Links:

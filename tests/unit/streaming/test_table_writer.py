@@ -95,6 +95,13 @@ def test_an_older_correction_that_comes_late_is_superseded(write: Write) -> None
     assert ops(writer, "SELECT value FROM counter WHERE name = 'superseded'") == [(1,)]
 
 
+def test_a_stamp_of_centuries_ago_is_the_oldest_and_stops_nobody(write: Write) -> None:
+    ancient = encounter(nights=4) | {"meta": {"lastUpdated": "1601-01-01T00:00:00Z"}}
+
+    assert stays(write(event(patient(), ancient))) == [("-", 4, "")]
+    assert stays(write(event(patient(), encounter(nights=2, updated=-60)), event(ancient, at=1))) == [("-", 2, "")]
+
+
 def test_a_discharge_before_its_patient_waits_then_is_written(write: Write) -> None:
     discharge = event(encounter(), condition("c1", "I10"))
 
