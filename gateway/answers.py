@@ -48,8 +48,12 @@ def _bundle(decision: Decision, *, language: Language, preference: Preference) -
         "type": kind,
     }
     if decision.entries:
+        plain = None if preference == "OperationOutcome" else {"response": {"status": ACCEPTED}}  # as nearly all are
+        told = decision.refused.union(decision.entry_issues)
         body["entry"] = [
-            {"response": _response(decision, index, language=language, preference=preference)}
+            plain
+            if plain is not None and index not in told
+            else {"response": _response(decision, index, language=language, preference=preference)}
             for index in range(decision.entries)
         ]
     return body

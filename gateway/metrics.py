@@ -7,7 +7,7 @@ Labels are routes, statuses, codes of the catalogue and rules: never a hospital,
 from __future__ import annotations
 
 import os
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -41,7 +41,7 @@ class Metrics:
         self._bytes = Histogram(PREFIX + "body_bytes", METRICS["body_bytes"], registry=self._registry, buckets=BYTES)
         self._refusals = self._counter("refusals_total")
         self._entries = self._counter("entries_total")
-        self._dropped = self._counter("dropped_total")
+        self._dropped = cache(self._counter("dropped_total").labels)  # each bundle adds to thirty of them
         self._unauthenticated = self._counter("unauthenticated_total")
         self._faults = self._counter("faults_total")
         self._in_flight = self._gauge("in_flight_requests")
@@ -61,7 +61,7 @@ class Metrics:
         """Count what became of the entries of one request."""
         self._count(decision.counts)
         for rule, number in decision.dropped.items():
-            self._dropped.labels(rule).inc(number)
+            self._dropped(rule).inc(number)
         blocking = [one.code for index in decision.refused for one in decision.entry_issues[index] if one.blocks]
         if decision.refusal is not None:
             blocking += [one.code for one in decision.refusal.issues if one.blocks]
