@@ -63,11 +63,6 @@ def teach(register: Register, learnt: Iterable[Learnt]) -> None:
         register.learn(one.act, one.keys)
 
 
-def with_former(keys: frozenset[Key], former: Sequence[Former]) -> frozenset[Key]:
-    """Return the keys of a person, those under replaced platform keys among them."""
-    return keys | _old(former)
-
-
 def _old(former: Sequence[Former]) -> frozenset[Key]:
     return frozenset((kind, "", old) for kind, old, _ in former)
 
