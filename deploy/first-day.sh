@@ -135,7 +135,7 @@ postgres_password_file = "$folder/postgres-password"
 SETTINGS
 GATEWAY_KAFKA_CERT_FILE=$folder/tls/owner.pem GATEWAY_KAFKA_KEY_FILE=$folder/tls/owner.key \
     snds-gateway topics create --data-dir "$folder/gateway"
-snds-gateway config check --data-dir "$folder/gateway"
+for who in gateway writer; do snds-gateway config check --data-dir "$folder/$who"; done
 
 say "6. a gateway and a table writer"
 snds-gateway serve --data-dir "$folder/gateway" --port "$http" >> "$folder/logs/gateway" 2>&1 &

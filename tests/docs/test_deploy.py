@@ -143,6 +143,13 @@ def test_the_image_runs_as_nobody_special() -> None:
     assert any("--require-hashes" in line for line in lines)
 
 
+def test_nothing_secret_and_no_data_is_sent_to_whoever_builds_the_image() -> None:
+    left_out = (PROJECT / ".dockerignore").read_text(encoding="utf-8").split()
+
+    assert {"deploy/secrets", "data", "demo-data", ".git"} <= set(left_out)
+    assert not {"requirements.lock", "pyproject.toml", "README.md", "LICENSE", "gateway", "deploy"} & set(left_out)
+
+
 def test_the_setup_of_the_compose_file_parts_the_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gateway, writer = tmp_path / "gateway", tmp_path / "writer"
     own = {"GATEWAY_DATA_DIR": str(gateway), "WRITER_DATA_DIR": str(writer)}
