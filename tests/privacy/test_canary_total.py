@@ -92,6 +92,7 @@ def test_no_token_comes_out_in_any_form_anywhere(tmp_path: Path) -> None:
     seen = set().union(*map(codes, sent.answers), JUDGED, raw.keys())
     assert sorted(catalogue().keys() - seen) == sorted(UNREACHABLE)
     assert len(token.made) > 40_000
+    assert len([name for name in outputs if name.startswith("cmdline")]) >= 3  # supervisor, workers
     assert found_in(outputs) == []
     # no artefact holds both an identity and its pseudonym (P17): those that hold pseudonyms were among those searched
     pseudonyms = PSEUDONYM.findall(outputs["events tail --format json"])
