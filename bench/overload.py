@@ -2,7 +2,8 @@
 
 Says what was refused, how fast, what the other hospital noticed, how much memory it took, and that what was
 acknowledged is stored (promises P1, P8). On this machine the flood takes much of the two processors too: how late its
-own event loop runs is told beside what it measured, and a client of its own process, which only waits, measures again.
+own event loop runs is told beside what it measured, a client of its own process, which only waits, measures again, and
+the gateway's log says how long a refusal took from its headers to its audited answer.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ SECONDS = float(os.environ.get("OVERLOAD_SECONDS", "20"))
 TICK_S = 0.02
 BYTES = 1_000_000
 SMALL = 20_000
+REFUSED = (429, 503)
 
 
 class Seen:
@@ -160,6 +162,13 @@ def stored(data_dir: Path) -> int:
         return int(log.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
+def logged(log: Path) -> dict[str, Any] | None:
+    """Sum up the refusals as the gateway's own log tells them."""
+    lines = (orjson.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{"))
+    taken = [one["ms"] / 1000 for one in lines if one.get("event") == "request" and one["status"] in REFUSED]
+    return summary(taken, SECONDS) if taken else None
+
+
 def told(seen: Seen) -> dict[str, Any]:
     """Sum up what a hospital saw."""
     total = sum(seen.statuses.values())
@@ -200,6 +209,7 @@ def main() -> int:
             "flooding_hospital": told(a),
             "other_hospital": told(b),
             "same_hospital_from_a_process_that_only_waits": told(alone),
+            "refusals_as_the_gateway_logs_them": logged(data_dir / "serve.log"),
             "the_flood_s_own_delay": summary(delays, SECONDS),
             "most_memory_of_all_processes_mib": most,
             "acknowledged": acknowledged,
