@@ -22,9 +22,13 @@ FOLDING = bytes(
 
 @dataclass(slots=True, repr=False)
 class Seen:
-    """`pieces` of encoded resources hold `parts` alone; `words` and `texts` are those of unpublished parts, folded."""
+    """What holds `parts` alone: `pieces` of encoded resources (a value, then its tail), `tails`.
+
+    `words` and `texts` are those of the parts that are not published, folded.
+    """
 
     pieces: set[bytes] = field(default_factory=set)
+    tails: set[bytes] = field(default_factory=set)
     parts: set[bytes] = field(default_factory=set)
     words: set[bytes] = field(default_factory=set)
     texts: set[bytes] = field(default_factory=set)
@@ -53,12 +57,13 @@ class Harmless:
     def __init__(self) -> None:
         self.seen = Seen()
 
-    def learn(self, seen: Seen, pieces: Iterable[bytes], *, never: AbstractSet[bytes]) -> None:
-        """Keep, one scan in some, the pieces that hold nothing of `never`: all their other parts are kept already."""
+    def learn(self, seen: Seen, pieces: Iterable[bytes], tails: Iterable[bytes], *, never: AbstractSet[bytes]) -> None:
+        """Keep what holds nothing of `never` (all its other parts are kept already): tails, and now and then pieces."""
+        seen.tails.update(one for one in tails if never.isdisjoint(one.split(b'"')))
         seen.scans += 1
         if seen.scans % TEACHING == 1:
             seen.pieces.update(one for one in pieces if never.isdisjoint(one.split(b'"')))
-            if len(seen.pieces) + len(seen.parts) > MOST:
+            if len(seen.pieces) + len(seen.tails) + len(seen.parts) > MOST:
                 self.seen = Seen()
 
 

@@ -30,6 +30,7 @@ from transformers.deidentify.scene import Scene, is_finess, searched_alias
 Json = Mapping[str, Any]
 
 IDENTIFIED = frozenset({"Patient", "Coverage", "Encounter"})
+WITH_IDENTIFIERS = frozenset({"Patient", "Encounter", "Organization", "Location"})
 CONTAINED = frozenset({"Medication", "Organization", "Location", "Specimen"})
 NO_IDENTITY = "no-stable-identity"
 TEST_IDENTITY = "test-identity"
@@ -74,12 +75,14 @@ def contained(resource: Json, known: Known, scene: Scene) -> Iterator[tuple[str,
 def leaving(known: Known, resource: Json, scene: Scene) -> list[dict[str, Any]]:
     """Return the identifiers that a resource leaves with: its key first, then aliases, IPP, FINESS, unit."""
     made: list[dict[str, Any]] = [{"system": RESOURCE, "value": known.key}]
+    if known.type not in WITH_IDENTIFIERS:
+        return made
     if known.type == "Patient":
         made += [{"system": PERSON, "value": alias} for alias in known.aliases]
         made += [{"system": f"{GATEWAY}ipp", "value": value} for value in _ipps(resource, scene)]
     elif known.type == "Encounter":
         made += [{"system": STAY, "value": alias} for alias in known.aliases]
-    elif known.type in ("Organization", "Location"):
+    else:
         made += _structure_identifiers(resource, scene)
     return made
 

@@ -62,15 +62,23 @@ class Scanner:
     def is_clean(self, encoded: Sequence[bytes]) -> bool:
         """Say whether nothing in encoded resources looks identifying.
 
-        The bytes are cut at the values. Pieces that earlier scans saw are looked up, every part of the others is looked
-        at, whatever stands between its quotes. That sees too much at worst: what it suspects is read again, exactly.
+        The bytes are cut before each value. Pieces that earlier scans saw are looked up. Of the others every part is
+        looked at, the value and all that follows it up to the next one, whatever stands between its quotes. That sees
+        too much at worst: what it suspects is read again, exactly.
         """
         text = b",".join(encoded)
         seen, found = self._harmless.seen, self._found
         if found is None:
             found = self._found = needles(self._resources)
         fresh = set(filterfalse(seen.pieces.__contains__, text.split(BETWEEN)))
-        new = set(filterfalse(seen.parts.__contains__, b'"'.join(fresh).split(b'"')))
+        values, tails = set(), set()
+        for one in fresh:
+            value, _, tail = one.partition(b'"')
+            values.add(value)
+            tails.add(tail)
+        tails -= seen.tails
+        values.update(*(tail.split(b'"') for tail in tails))
+        new = values - seen.parts
         parts = new - self._public
         changing = {one for one in parts if is_changing(one)}
         unknown = parts - changing
@@ -80,7 +88,7 @@ class Scanner:
         never = changing | suspect
         if len(new) > len(never):
             seen.keep(new - never, self._public)
-        self._harmless.learn(seen, fresh, never=never)
+        self._harmless.learn(seen, fresh, tails, never=never)
         return all(map(self._is_expected, suspect))
 
     def _is_clean_exactly(self, encoded: Iterable[bytes], found: Needles) -> bool:

@@ -29,12 +29,26 @@ QUANTITIES = ("Quantity", "Age", "Duration")
 BACKBONES = ("BackboneElement", "Element")
 
 
+MOST_PLANS = 256
+
+Plan = tuple[tuple[tuple[str, Action], ...], tuple[str, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What one object keeps (name → action) and what it is known to leave out (name → path)."""
+    """What one object keeps (name → action) and what it is known to leave out (name → path).
+
+    `names` are those that the definitions know: an object that has no other one may be remembered by them.
+    """
 
     kept: Mapping[str, Action]
     left_out: Mapping[str, str]
+    names: frozenset[str]
+
+    def plan(self, names: tuple[str, ...]) -> Plan:
+        """Return what becomes of an object that has these members: what is kept in the order sent, what is left out."""
+        kept = tuple((name, self.kept[name]) for name in names if name in self.kept)
+        return kept, tuple(self.left_out[name] for name in names if name in self.left_out)
 
 
 def compile_rules(book: RuleBook, elements: Elements) -> Mapping[str, Action]:
@@ -62,9 +76,11 @@ class _Compiler:
     def _fields(self, name: str, path: str) -> Fields:
         kept: dict[str, Action] = {}
         left_out: dict[str, str] = {}
+        names = {"resourceType", "id", "extension", "modifierExtension"}
         for child, element in self._elements.children(name, path):
             below = f"{path}.{child}" if path else child
             made = self._element(name, below, element)
+            names |= {child, f"_{child}"}
             if made is not None:
                 kept[child] = many(made) if element.repeats else made
             elif (rule := self._book.rule(name, below)) is not None and rule.action == "drop":
@@ -72,7 +88,7 @@ class _Compiler:
         extensions = self._extensions(f"{name}.{path}" if path else name)
         if extensions is not None:
             kept["extension"] = extensions
-        return Fields(kept, left_out)
+        return Fields(kept, left_out, frozenset(names))
 
     def _element(self, name: str, path: str, element: Element) -> Action | None:
         rule = self._book.rule(name, path)
@@ -135,22 +151,26 @@ class _Compiler:
 
 
 def shape(fields: Fields) -> Action:
-    """Return the projection of an object."""
-    get, named = fields.kept.get, fields.left_out
+    """Return the projection of an object. The same few sets of members come over and over: each is read once."""
+    plans: dict[tuple[str, ...], Plan] = {}
 
     def project(value: object, scene: Scene) -> dict[str, Any] | None:
         if type(value) is not dict:
             return None
+        names = tuple(value)
+        plan = plans.get(names)
+        if plan is None:
+            plan = fields.plan(names)
+            if len(plans) < MOST_PLANS and fields.names.issuperset(names):
+                plans[names] = plan
+        kept, left_out = plan
         made: dict[str, Any] = {}
-        for name, child in value.items():
-            action = get(name)
-            if action is None:
-                if name in named:
-                    scene.left_out.append(named[name])
-            else:
-                kept = action(child, scene)
-                if kept is not None:
-                    made[name] = kept
+        for name, action in kept:
+            one = action(value[name], scene)
+            if one is not None:
+                made[name] = one
+        if left_out:
+            scene.left_out += left_out
         return made or None
 
     return project

@@ -44,7 +44,9 @@ class Scene:
         "_local_codes",
         "_logical",
         "_named",
+        "_of_system",
         "_of_type",
+        "_systems",
         "_unnamed",
         "by_url",
         "contained",
@@ -82,6 +84,8 @@ class Scene:
         self.flags: set[str] = set()
         self.implied: dict[str, Json] = {}
         self._of_type: dict[str, Callable[[str], str]] = {}
+        self._of_system: dict[Parts, Callable[[str], str]] = {}
+        self._systems: dict[str, str] = {}
         self.references: dict[str, Out] = {}
         self._local_codes: dict[tuple[str, str], str] = {}
         self._codings: dict[tuple[object, object, object], Coding | None] = {}
@@ -213,10 +217,10 @@ class Scene:
         if type_name == "Encounter":
             parts = stay_alias(identifier)
             return _out(type_name, STAY, self.hospital.stay(*parts)) if parts else None
-        system, value = system_of(identifier.get("system")), value_of(identifier.get("value"))
+        value = value_of(identifier.get("value"))
         if not value:
             return None
-        parts = business_parts(type_name, system, value, source=self.source)
+        parts = business_parts(type_name, self._system(identifier.get("system")), value, source=self.source)
         made = self._logical.get(parts)
         if made is None:
             known = self.by_identifier(parts)
@@ -224,11 +228,24 @@ class Scene:
             self._logical[parts] = made
         return made
 
+    def _system(self, sent: object) -> str:
+        """Return the canonical spelling of a system, found once in a bundle."""
+        if type(sent) is not str:
+            return ""
+        system = self._systems.get(sent)
+        if system is None:
+            system = self._systems[sent] = system_of(sent)
+        return system
+
     def _unknown(self, type_name: str, identifier: Json, parts: Parts) -> Out:
         """Refer to what is not in the bundle; a hospital named by its FINESS alone is made known by that number."""
         finess = finess_of(identifier) if type_name == "Organization" else None
         if finess is None or not is_finess(finess):
-            return _out(type_name, RESOURCE, self.hospital.resource(*parts))
+            first = parts[:-1]
+            make = self._of_system.get(first)
+            if make is None:
+                make = self._of_system[first] = self.hospital.resources(*first)
+            return _out(type_name, RESOURCE, make(parts[-1]))
         key = self.hospital.resource("finess", finess)
         self.implied[key] = identifier
         return _out(type_name, RESOURCE, key)

@@ -7,7 +7,7 @@ Nothing here is logged, and no message holds a posted value. Promises: P13, P14,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from fhir_profiles.values import Entry, ValidBundle
@@ -21,6 +21,7 @@ from transformers.deidentify.keys import GatewayKeys
 from transformers.deidentify.known import PERSON, Known
 from transformers.deidentify.leaks import Scanner
 from transformers.deidentify.modifiers import has_modifier, may_have_modifier
+from transformers.deidentify.needles import NUMBERED
 from transformers.deidentify.rules import Rules
 from transformers.deidentify.scene import Scene
 from transformers.deidentify.splitting import OWNER_ELEMENTS, Group, Item, Persons, referred, split
@@ -69,20 +70,22 @@ class _Scrubbing:
         self._modifiers = may_have_modifier(valid.parsed.canonical)
         self._scanner = Scanner(
             rules.public,
-            [entry.resource for entry in valid.parsed.entries if entry.resource is not None],
+            [one.resource for one in valid.parsed.entries if one.type in NUMBERED and one.resource is not None],
             expected=(self._scene.finess, contract.units, contract.code_systems),
             harmless=rules.harmless,
         )
 
     def run(self, *, explain: bool) -> Scrubbed:
-        identified = list(self._identify())
+        identified = self._identify()
         items: list[Item] = []
         for entry, known in identified:
             if entry.method != "DELETE":
                 items += self._project(entry, known)
         persons = Persons(items)
-        items = [item for item in items if self._has_accepted_owner(item)]
-        items += self._implied(items)
+        if self._refused_persons:
+            items = [item for item in items if self._has_accepted_owner(item)]
+        if self._scene.implied:
+            items += self._implied(items)
         groups, orphans = split(items, persons, finess=self._contract.finess)
         self._refused |= dict.fromkeys((item.entry for item in orphans), NO_IDENTITY)
         for group in groups:  # a refused entry leaves nothing behind, its contained structures neither
@@ -100,8 +103,8 @@ class _Scrubbing:
             else (),
         )
 
-    def _identify(self) -> Iterator[tuple[Entry, Known]]:
-        """Yield the entries that may leave, each with its identity; all are known before the first is projected."""
+    def _identify(self) -> list[tuple[Entry, Known]]:
+        """Return the entries that may leave, each with its identity; all are known before the first is projected."""
         found: list[tuple[Entry, Known]] = []
         for entry in self._entries:
             refusal = self._refusal(entry)
@@ -115,7 +118,7 @@ class _Scrubbing:
                 refusal = known
             if refusal:
                 self._refuse(entry, refusal)
-        return iter(found)
+        return found
 
     def _refusal(self, entry: Entry) -> str | None:
         """Return the code that refuses an entry, "" when it is dropped without harm, None when it goes on."""
@@ -153,10 +156,10 @@ class _Scrubbing:
 
     def _item(self, index: int, known: Known, resource: dict[str, Any], stamped: dict[str, Any]) -> Item:
         scene = self._scene
-        scene.targets, scene.flags = [], set()
-        content: dict[str, Any] = self._rules.projections[known.type](resource, scene) or {}
+        project = self._rules.projections[known.type]
+        content: dict[str, Any] = project(resource, scene) or {}
         if stamped is not resource:
-            content |= self._rules.projections[known.type](stamped, scene) or {}
+            content |= project(stamped, scene) or {}
         content["resourceType"] = known.type
         content["identifier"] = leaving(known, resource, scene)
         if known.type == "Patient":
@@ -167,14 +170,19 @@ class _Scrubbing:
             content.setdefault("meta", {})["tag"] = [
                 {"system": facts.FLAG, "code": flag} for flag in sorted(scene.flags)
             ]
-        return Item(index, known, content, tuple(scene.targets))
+            scene.flags.clear()
+        targets = tuple(scene.targets)
+        scene.targets.clear()
+        return Item(index, known, content, targets)
 
-    def _implied(self, items: Sequence[Item]) -> Iterator[Item]:
-        """Yield the Organizations that a reference named by their FINESS alone, with the first entry that did."""
+    def _implied(self, items: Sequence[Item]) -> list[Item]:
+        """Return the Organizations that a reference named by their FINESS alone, with the first entry that did."""
         first = {target: item.entry for item in reversed(items) for target in item.targets}
-        for key, identifier in self._scene.implied.items():
-            if key in first:
-                yield self._item(first[key], Known("Organization", key), {"identifier": [identifier]}, {})
+        return [
+            self._item(first[key], Known("Organization", key), {"identifier": [identifier]}, {})
+            for key, identifier in self._scene.implied.items()
+            if key in first
+        ]
 
     def _add_places(self, content: dict[str, Any], patient: dict[str, Any]) -> None:
         switches = self._contract.potential_identifiers

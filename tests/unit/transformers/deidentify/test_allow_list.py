@@ -12,6 +12,8 @@ import pytest
 from tests.support.filled import Filler, paths
 from tests.support.scrubbed import KEYS, TEST_CONTRACT
 from transformers.deidentify.elements import Element
+from transformers.deidentify.primitives import number
+from transformers.deidentify.projection import Fields, shape
 from transformers.deidentify.rulebook import Rule
 from transformers.deidentify.rules import Rules, load_rules
 from transformers.deidentify.scene import Scene
@@ -161,6 +163,27 @@ def test_values_of_a_wrong_type_never_survive(name: str) -> None:
     for _ in range(60):
         body = orjson.dumps(RULES.projections[name](spoiled(resource, dice, wrong), scene()))
         assert token.encode() not in body
+
+
+def test_an_object_is_read_by_its_own_members_however_many_sets_of_members_came_before() -> None:
+    fields = Fields({f"n{place}": number for place in range(12)}, {"x": "Type.x"}, frozenset({"x"}))
+    project, made = shape(fields), scene()
+
+    for mask in range(1 << 12):
+        sent = {f"n{place}": place for place in range(12) if mask >> place & 1}
+        assert project(sent | {"x": 1, "posted name": "zq"}, made) == (sent or None)
+
+    assert made.left_out == ["Type.x"] * (1 << 12)
+
+
+def test_only_sets_of_members_that_the_definitions_name_are_remembered() -> None:
+    project = shape(Fields({"status": number}, {}, frozenset({"status", "_status"})))
+
+    for sent in ({"status": 1, "MARTIN": 2}, {"_status": 3, "status": 1}):
+        assert project(sent, scene()) == {"status": 1}
+
+    (plans,) = (cell.cell_contents for cell in project.__closure__ or () if type(cell.cell_contents) is dict)
+    assert list(plans) == [("_status", "status")]
 
 
 def quantities(node: object) -> Iterator[dict[str, object]]:
