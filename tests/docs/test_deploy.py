@@ -21,6 +21,7 @@ from gateway.agreed import Agreed
 from gateway.cli.diagnosis import read_configuration
 from gateway.cli.main import make_app
 from gateway.metric_names import METRICS, PREFIX
+from gateway.server import ENDS_WITHIN_S
 from scripts.build_command_docs import leaves
 from scripts.build_dashboard import TARGET, document
 from transformers.deidentify.keys import load_table_keys
@@ -76,6 +77,7 @@ def test_a_service_has_no_privilege_no_core_and_is_not_restarted_on_a_wrong_conf
     assert service["CapabilityBoundingSet"] == ""
     assert (service["NoNewPrivileges"], service["ProtectSystem"], service["LimitCORE"]) == ("yes", "strict", "0")
     assert service["RestartPreventExitStatus"] == "78"
+    assert float(service["TimeoutStopSec"]) > ENDS_WITHIN_S
     assert command_exists(shlex.split(service["ExecStart"])[1:])
 
 
