@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.server import ENDS_WITHIN_S
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -29,6 +31,11 @@ def test_services_name_only_volumes_secrets_and_services_that_exist(compose: dic
         for volume in service.get("volumes", ()):
             source = volume.split(":")[0]
             assert source in compose["volumes"] or (PROJECT / source).exists()
+
+
+@pytest.mark.parametrize("name", ["gateway", "writer"])
+def test_a_stop_leaves_the_time_that_a_clean_one_takes(compose: dict[str, Any], name: str) -> None:
+    assert float(compose["services"][name]["stop_grace_period"].removesuffix("s")) > ENDS_WITHIN_S
 
 
 def test_kafka_runs_in_kraft_mode_and_makes_no_topic_by_itself(compose: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ def post(port: int, authority: Path, certificate: tuple[Path, Path] | None, **he
         context.load_cert_chain(*certificate)
     named = FHIR | {name.replace("_", "-"): value for name, value in headers.items()}
     transport = httpx.HTTPTransport(verify=context, retries=5)
-    with httpx.Client(transport=transport, timeout=20) as client:
+    with httpx.Client(transport=transport, timeout=60) as client:
         return client.post(f"https://127.0.0.1:{port}/fhir", content=SENT, headers=named).status_code
 
 

@@ -79,7 +79,7 @@ def killed(folder: Path, dsn: str, point: str, *, turn: int, delay_s: float = 0.
     """Run a writer that dies the `turn`-th time it comes to a point (or after a delay); say whether it died."""
     words = [str(folder), dsn, point, str(turn), str(delay_s)]
     command = [sys.executable, "-c", textwrap.dedent(KILLED), *words]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, timeout=240, check=False)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()[-2000:]
     return done.returncode == -signal.SIGKILL
 

@@ -156,7 +156,7 @@ def exchange(guarded: Installation, assertion: str, **changes: str) -> httpx.Res
         "client_assertion": assertion,
         "scope": "system/*.cud",
     }
-    return httpx.post(f"{guarded.url}/auth/token", data=form | changes, timeout=20)
+    return httpx.post(f"{guarded.url}/auth/token", data=form | changes, timeout=60)
 
 
 def now() -> int:
@@ -327,7 +327,7 @@ def posted(guarded: Installation, authorization: str | None, path: str = "/fhir"
     named = {"Content-Type": "application/fhir+json", **{name.replace("_", "-"): one for name, one in headers.items()}}
     if authorization is not None:
         named["Authorization"] = authorization
-    return httpx.post(f"{guarded.url}{path}", content=json.dumps(sent), headers=named, timeout=20).status_code
+    return httpx.post(f"{guarded.url}{path}", content=json.dumps(sent), headers=named, timeout=60).status_code
 
 
 def test_a_changed_or_foreign_token_opens_nothing(guarded: Installation) -> None:

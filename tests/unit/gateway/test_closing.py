@@ -20,7 +20,7 @@ def test_a_shut_listener_gives_up_who_waits_and_lets_nobody_else_in() -> None:
         listener.listen()
         listener.setblocking(False)
         address = listener.getsockname()
-        guests = [socket.create_connection(address, timeout=20) for _ in range(3)]
+        guests = [socket.create_connection(address, timeout=60) for _ in range(3)]
 
         shut(listener)
         with pytest.raises(TimeoutError):
@@ -31,7 +31,7 @@ def test_a_shut_listener_gives_up_who_waits_and_lets_nobody_else_in() -> None:
         for one in (*guests, *taken):
             one.close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=20)
+        socket.create_connection(address, timeout=60)
 
 
 def test_a_connection_that_waited_or_had_said_nothing_yet_is_still_answered_and_then_closed() -> None:

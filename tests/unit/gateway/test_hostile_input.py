@@ -443,7 +443,7 @@ def test_a_body_is_never_kept_on_disk(served: Installation) -> None:
     head = request(
         "POST", "/fhir", Authorization=f"Bearer {served.key()}", Content_Type=FHIR, Content_Length=str(6_000_000)
     )
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as half:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as half:
         half.sendall(head + b'{"a":"' + CANARY.encode() * 200_000)
         pids = Path(f"/proc/{served.pid}/task/{served.pid}/children").read_text().split()
         opened = [name for pid in pids for name in links(Path(f"/proc/{pid}/fd"))]

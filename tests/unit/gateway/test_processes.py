@@ -117,12 +117,12 @@ def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def missing(running: Serving) -> list[str]:
-    answer = httpx.get(f"{running.installation.url}/health/ready", timeout=20)
+    answer = httpx.get(f"{running.installation.url}/health/ready", timeout=60)
     return [] if answer.status_code == 200 else answer.json()["missing"]
 
 
 def is_live(running: Serving) -> bool:
-    return httpx.get(f"{running.installation.url}/health/live", timeout=20).status_code == 200
+    return httpx.get(f"{running.installation.url}/health/live", timeout=60).status_code == 200
 
 
 def test_without_a_key_it_is_live_and_not_ready_until_the_key_is_back(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_two_processes_share_one_log_and_lose_nothing(tmp_path: Path) -> None:
         subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
         for name in ("one", "two")
     ]
-    acknowledged = [line for process in processes for line in process.communicate(timeout=60)[0].split()]
+    acknowledged = [line for process in processes for line in process.communicate(timeout=240)[0].split()]
 
     consumer = EmbeddedConsumer(path)
     ids = [record.event.id for record in consumer.tail(0, 0)]
