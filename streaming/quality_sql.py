@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import duckdb
 
-from fhir_profiles.errors import Unavailable
+from fhir_profiles.errors import PipelineError
 from streaming.aggregates import FAILURE, Tally
 from streaming.lake import DATABASE
 from streaming.layout import logical_name, year_of
@@ -25,6 +25,15 @@ SHAPES = {
 }
 FILLABLE = frozenset("KFDPC")
 ACTIVITY = ("stays", "sessions", "units", "deaths")
+
+
+class LakeMissingError(PipelineError):
+    """Nothing is published yet."""
+
+    detail = "nothing is published yet: push bundles, then status --wait-idle"
+
+    def __init__(self) -> None:
+        super().__init__("lake-missing")
 
 
 class Found(NamedTuple):
@@ -54,7 +63,7 @@ class Lake:
         """Open the lake of an installation, or that of the folder `tables` (a copy of a server's)."""
         database = (tables or data_dir) / "lake" / DATABASE
         if not database.is_file():
-            raise Unavailable("lake-missing")
+            raise LakeMissingError
         self._connection = duckdb.connect(":memory:")
         try:
             self._connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")

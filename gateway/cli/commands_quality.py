@@ -64,11 +64,16 @@ def reconcile(
     finess: Finess,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     form: ShownAs = Shown.human,
+    language: Lang = Language.fr,
 ) -> None:
-    """Compare monthly counts (stays, sessions, units, deaths) with the hospital's own PMSI return; 1 if they differ."""
+    """Compare monthly counts with the hospital's own PMSI return; 1 if they differ.
+
+    FILE is text with a header: `month` (2024-03) and any of `stays`, `sessions`, `units`, `deaths`, in English or in
+    French (`mois`, `séjours`, `séances`, `RUM`, `décès`).
+    """
     from gateway.cli.reconciling import reconcile as work
 
-    raise typer.Exit(work(data_dir, finess, file, as_json=form is Shown.json))
+    raise typer.Exit(work(data_dir, finess, file, as_json=form is Shown.json, language=language.value))
 
 
 def find(
@@ -95,7 +100,11 @@ def find(
         raise typer.BadParameter("one of --patient and --visit is needed")
     file = patient or visit
     assert file is not None
-    raise typer.Exit(work(data_dir, finess, file, source=source, language=language.value, as_json=form is Shown.json))
+    wanted = "Patient" if patient else "Encounter"
+    done = work(
+        data_dir, finess, file, wanted=wanted, source=source, language=language.value, as_json=form is Shown.json
+    )
+    raise typer.Exit(done)
 
 
 def load_reference(
@@ -120,12 +129,16 @@ def check_reference(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Sho
 def explain(
     table: Annotated[str, typer.Argument(metavar="TABLE", help="A published table: T_MCO24B, T_EDS24BIO, IR_BEN_R…")],
     key: Annotated[
-        str, typer.Argument(metavar="KEY", help="RSA_NUM, ETA_NUM/RSA_NUM[/order], BIO_RES_NUM…, BEN_NIR_PSA.")
+        str,
+        typer.Argument(
+            metavar="KEY", help="RSA_NUM, ETA_NUM/RSA_NUM, ETA_NUM/RSA_NUM/order, BIO_RES_NUM…, BEN_NIR_PSA."
+        ),
     ],
     *,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     every_column: Annotated[bool, typer.Option("--all", help="Empty columns too.")] = False,
     form: ShownAs = Shown.human,
+    language: Lang = Language.fr,
 ) -> None:
     """Say where a row comes from: its events and versions, and for each column the resources, element and rule.
 
@@ -133,4 +146,5 @@ def explain(
     """
     from gateway.cli.explaining import explain_row as work
 
-    raise typer.Exit(work(data_dir, table, key, every_column=every_column, as_json=form is Shown.json))
+    done = work(data_dir, table, key, every_column=every_column, as_json=form is Shown.json, language=language.value)
+    raise typer.Exit(done)

@@ -6,6 +6,7 @@ DCIR by year of `FLX_DIS_DTD`, a configuration that names them and a schema that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from transformers.snds.schema import TABLES
 Form = Literal["parquet", "csv", "scalpel"]
 TEXT = "FORMAT csv, HEADER, DELIMITER ';', DATEFORMAT '%d/%m/%Y'"
 FLOW = "FLX_DIS_DTD"
+TABLE = re.compile(r"(T_[A-Z]{3}[0-9]{2}|ER_|IR_|KI_)")
 
 
 def export(data_dir: Path, folder: Path, *, form: Form) -> int:
@@ -41,7 +43,19 @@ def export(data_dir: Path, folder: Path, *, form: Form) -> int:
     out = screen.console()
     out.print(screen.grid(None, ("file", "rows"), written, right="rows"))
     out.print(f"{len(written)} files in {screen.escaped(str(folder))}")
+    older = _older(target, {name for name, _ in written})
+    if older:
+        screen.complain(
+            f"{len(older)} files of an earlier export are there too ({screen.escaped(older[0])}…): remove them, they"
+            " may hold what was erased since"
+        )
     return 0
+
+
+def _older(folder: Path, written: set[str]) -> list[str]:
+    """Return the files of tables that this export did not write: another format, or a table that is no more."""
+    found = (one.name for one in folder.iterdir() if one.suffix.casefold() in (".csv", ".parquet"))
+    return sorted(name for name in found if name not in written and TABLE.match(name))
 
 
 def _files(connection: Any, tables: Iterable[str], form: Form) -> Iterator[tuple[str, str, str]]:  # noqa: ANN401

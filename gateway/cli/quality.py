@@ -17,6 +17,7 @@ from gateway.cli.dead_letters import opened_state
 from gateway.cli.quality_html import html
 from gateway.cli.quality_measure_report import measure_report
 from gateway.cli.quality_words import Language
+from gateway.cli.refusals import check_hospital
 from gateway.cli.server_tables import lake_folder
 from streaming.aggregates import Cell, Share
 from streaming.quality import Report, measure
@@ -33,6 +34,8 @@ def report(data_dir: Path, *, hospital: str | None, form: Form, language: Langua
         else:
             with opened_state(data_dir) as state, state.transaction():
                 found = measure(data_dir, hospital=hospital, tables=tables, state=state.connection)
+    if hospital is not None and hospital not in found.hospitals:
+        check_hospital(data_dir, hospital)
     now = datetime.now(UTC)
     writers: dict[str, Callable[[], str]] = {
         "html": lambda: html(found, language=language, hospital=hospital, made_on=now.date()),

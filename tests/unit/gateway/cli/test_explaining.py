@@ -87,8 +87,32 @@ def test_a_row_is_explained_for_people(data_dir: Path) -> None:
     assert "POI_NAI" in everything.stdout
 
 
-def test_an_unknown_row_ends_with_its_code(data_dir: Path) -> None:
-    assert getattr(run("explain", "T_MCO24B", "1", "--data-dir", data_dir).exception, "code", "") == "row-unknown"
+@pytest.mark.parametrize(
+    ("table", "code", "french", "english"),
+    [
+        ("T_MCO24B", "row-unknown", "aucune ligne", "no row"),
+        ("T_MCO", "table-unknown", "aucune table", "no table"),
+        ("T_MCO24E", "table-not-of-a-person", "personnes", "no rows of persons"),
+    ],
+)
+def test_what_cannot_be_explained_is_said_in_words(
+    data_dir: Path, table: str, code: str, french: str, english: str
+) -> None:
+    for language, words in (("fr", french), ("en", english)):
+        failure = run("explain", table, "1", "--data-dir", data_dir, "--lang", language).exception
+        assert getattr(failure, "code", "") == code
+        assert words in getattr(failure, "detail", "")
+
+
+def test_a_row_is_explained_in_french_unless_english_is_asked_for(data_dir: Path) -> None:
+    number = column(data_dir, "SELECT RSA_NUM FROM T_MCO24B")
+
+    french = run("explain", "t_mco24b", number, "--data-dir", data_dir)
+    english = run("explain", "T_MCO24B", number, "--data-dir", data_dir, "--lang", "en")
+
+    assert "nuits calendaires" in french.stdout.replace("\n", " ") or "nuits" in french.stdout
+    assert "indispensable" in french.stdout
+    assert "row needs it" in english.stdout
 
 
 def test_who_asked_is_in_the_audit_trail_without_the_row(data_dir: Path) -> None:

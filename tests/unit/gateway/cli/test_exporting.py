@@ -81,6 +81,16 @@ def test_scalpels_schema_types_every_column_of_every_file(data_dir: Path, tmp_pa
     assert (kinds["ER_PHA_F"]["PHA_PRS_C13"], kinds["ER_PRS_F"]["BSE_REM_MNT"]) == ("Long", "Double")
 
 
+def test_files_of_an_earlier_export_are_told(data_dir: Path, tmp_path: Path) -> None:
+    export(data_dir, tmp_path / "out", "csv")
+    arguments = ["export", "--data-dir", str(data_dir), "--to", str(tmp_path / "out"), "--format", "parquet"]
+
+    again = CliRunner().invoke(make_app(), arguments)
+
+    assert again.exit_code == 0
+    assert "files of an earlier export" in again.stderr
+
+
 def test_stays_and_visits_are_joined_by_their_own_keys(tmp_path: Path) -> None:
     files = [f"T_MCO24{name}.CSV" for name in ("A", "B", "C", "CSTC", "D", "E", "FCSTC", "FMSTC", "MED", "UM")]
 

@@ -126,7 +126,19 @@ def test_a_report_goes_into_a_file(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_lake_the_report_says_so_in_one_line(tmp_path: Path) -> None:
-    assert run("quality", "report", "--data-dir", tmp_path).exit_code != 0
+    failure = run("quality", "report", "--data-dir", tmp_path).exception
+
+    assert getattr(failure, "code", "") == "lake-missing"
+    assert "nothing is published yet" in getattr(failure, "detail", "")
+
+
+def test_a_hospital_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    assert run("init", "--data-dir", tmp_path, "--finess", "750712184").exit_code == 0
+    publish(tmp_path, stays(stay(1)))
+
+    failure = run("quality", "report", "--data-dir", tmp_path, "--finess", "690781810").exception
+
+    assert "contract-missing" in str(failure)
 
 
 def test_reference_tables_are_loaded_and_shown(tmp_path: Path) -> None:

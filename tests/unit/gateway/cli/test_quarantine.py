@@ -89,6 +89,46 @@ def test_monthly_counts_are_compared_and_small_ones_masked(tmp_path: Path) -> No
     ]
 
 
+def test_french_headers_and_months_left_out_are_compared(tmp_path: Path) -> None:
+    publish(tmp_path, stays(*(stay(n) for n in range(20))))
+    file = tmp_path / "retour.csv"
+    file.write_text("Mois;Séjours;GHS\n2024-02;0;1\n2024-04;0;1\n", encoding="utf-8")
+
+    told = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file, "--format", "json")
+    shown = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file)
+
+    assert (told.exit_code, shown.exit_code) == (1, 1)
+    assert {"month": "2024-03", "measure": "stays", "tables": 20, "returned": 0, "equal": False} in [
+        json.loads(line) for line in told.stdout.splitlines()
+    ]
+    assert "1 des 3 comptes diffèrent" in shown.stdout
+    assert "colonnes non comparées : GHS" in shown.stderr
+
+
+def test_a_hospital_without_a_contract_is_not_compared(tmp_path: Path) -> None:
+    assert run("init", "--data-dir", tmp_path, "--finess", FINESS).exit_code == 0
+    publish(tmp_path, stays(stay(1)))
+    file = tmp_path / "return.csv"
+    file.write_text("month;stays\n2024-03;0\n")
+
+    done = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", "690781810", file)
+
+    assert "contract-missing" in str(done.exception)
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--patient", "Encounter"), ("--visit", "Patient")])
+def test_the_resource_that_the_option_asks_for_is_needed(
+    data_dir: Path, tmp_path: Path, option: str, kind: str
+) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(json.dumps({"resourceType": kind, "id": "x"}))
+
+    done = run("quarantine", "find", "--data-dir", data_dir, "--finess", FINESS, option, file)
+
+    assert getattr(done.exception, "code", "") == "resource-missing"
+    assert "takes a FHIR" in getattr(done.exception, "detail", "")
+
+
 @pytest.mark.parametrize("text", ["", "stays\n3\n", "month;stays\n2024;3\n", "month;stays\n2024-03;three\n"])
 def test_a_wrong_return_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
     publish(tmp_path, stays(stay(1)))
