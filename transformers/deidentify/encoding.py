@@ -17,4 +17,6 @@ def collected(encoded: Sequence[bytes], stamp: str | None) -> bytes:
     """Return the canonical bytes of a collection of resources that are encoded already."""
     entries = b'},{"resource":'.join(encoded)
     dated = b'"timestamp":' + orjson.dumps(stamp) + b"," if stamp is not None else b""
-    return b'{"entry":[{"resource":' + entries + b'}],"resourceType":"Bundle",' + dated + b'"type":"collection"}'
+    return b"".join(
+        (b'{"entry":[{"resource":', entries, b'}],"resourceType":"Bundle",', dated, b'"type":"collection"}')
+    )

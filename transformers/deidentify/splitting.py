@@ -76,11 +76,13 @@ class Persons:
 def referred(content: Mapping[str, Any], elements: Iterable[str], system: str) -> str | None:
     """Return the first alias of a system that one of these elements refers to."""
     for name in elements:
-        value = content.get(name)
-        for reference in value if isinstance(value, list) else (value,):
-            if reference is not None and reference["identifier"]["system"] == system:
-                alias: str = reference["identifier"]["value"]
-                return alias
+        if name in content:
+            value = content[name]
+            for reference in value if type(value) is list else (value,):
+                identifier = reference["identifier"]
+                if identifier["system"] == system:
+                    alias: str = identifier["value"]
+                    return alias
     return None
 
 
@@ -92,7 +94,10 @@ def split(items: Sequence[Item], persons: Persons, *, finess: str) -> tuple[list
     for item in items:
         key = _key(item, persons)
         if key is not None:
-            groups.setdefault(key, Group(key)).items.append(item)
+            group = groups.get(key)
+            if group is None:
+                group = groups[key] = Group(key)
+            group.items.append(item)
         elif item.known.type in STRUCTURES:
             structures[item.known.key] = item
         else:
