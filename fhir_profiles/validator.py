@@ -53,14 +53,24 @@ class Validator:
 
     profiles: Profiles
     nomenclatures: Nomenclatures = field(default_factory=Nomenclatures)
+    french_rules: bool = True  # the warnings of `french/`
     plans: Kept = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def load(
-        cls, definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
+        cls,
+        definitions: Sequence[Path] = (),
+        *,
+        cache_dir: Path | None = None,
+        nomenclatures: Path | None = None,
+        french_rules: bool = True,
     ) -> Validator:
-        """Load the packaged definitions, those of the caller, the code lists of a folder. Raises Misconfigured."""
-        return cls(load_profiles(definitions, cache_dir=cache_dir), load_nomenclatures(nomenclatures))
+        """Load the packaged definitions, those of the caller, the code lists of a folder. Raises Misconfigured.
+
+        Without `french_rules` no French business rule (NIR, RPPS, FINESS…) gives its warning.
+        """
+        loaded = load_profiles(definitions, cache_dir=cache_dir)
+        return cls(loaded, load_nomenclatures(nomenclatures), french_rules)
 
     @property
     def definitions_version(self) -> str:
@@ -109,10 +119,14 @@ class Validator:
 
 
 def load_validator(
-    definitions: Sequence[Path] = (), *, cache_dir: Path | None = None, nomenclatures: Path | None = None
+    definitions: Sequence[Path] = (),
+    *,
+    cache_dir: Path | None = None,
+    nomenclatures: Path | None = None,
+    french_rules: bool = True,
 ) -> Validator:
     """Load the packaged definitions and those of the operator, and the code lists of a folder. Raises Misconfigured."""
-    return Validator.load(definitions, cache_dir=cache_dir, nomenclatures=nomenclatures)
+    return Validator.load(definitions, cache_dir=cache_dir, nomenclatures=nomenclatures, french_rules=french_rules)
 
 
 def _of_bytes(
@@ -151,6 +165,7 @@ class _Run:
     ) -> None:
         self.profiles = profiles = validator.profiles
         self.nomenclatures = validator.nomenclatures
+        self.french_types = FRENCH_TYPES if validator.french_rules else frozenset[str]()
         self.with_nomenclatures = bool(validator.nomenclatures)
         self.parsed = parsed
         self.index = BundleIndex(parsed)
@@ -230,7 +245,7 @@ class _Run:
         context.turn_to(resource, self.index.resolver(entry), plan.surroundings)
         broken = [(key, below) for key, check in plan.checks if (below := check(resource, context)) is not None]
         issues = self._told(broken, plan, resource, entry.path, context) if broken or plan.objections else []
-        if kind in FRENCH_TYPES:
+        if kind in self.french_types:
             issues += french_issues(kind, resource, entry.path, checked=plan.keys)
         if kind in CONFORMANCE_TYPES:
             issues = conformance_issues(kind, resource, entry.path, issues)

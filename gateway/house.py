@@ -53,6 +53,7 @@ def load(settings: Settings) -> House:
         added_definitions(settings.data_dir),
         cache_dir=settings.data_dir / CACHE,
         nomenclatures=settings.nomenclatures,
+        french_rules=settings.french_rules == "warning",
     )
     warm(validator)
     taken = {*rules.types, *rules.book.dropped_types, *rules.book.containers}

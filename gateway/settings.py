@@ -38,6 +38,7 @@ Broker = Literal["embedded", "kafka"]
 Sink = Literal["duckdb", "postgresql"]
 KafkaSecurity = Literal["plaintext", "tls", "sasl-plaintext", "sasl-tls"]
 SaslMechanism = Literal["SCRAM-SHA-512", "SCRAM-SHA-256"]
+FrenchRules = Literal["warning", "ignore"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?):\d+")
@@ -137,6 +138,10 @@ class Settings:
         Path | None, Setting(path, "File that holds the password, mode 0400 (else libpq's own passfile).")
     ] = None
 
+    french_rules: Annotated[
+        FrenchRules,
+        Setting(one_of(FrenchRules), "French business rules (NIR, RPPS, FINESS, PMSI): their warnings, or none."),
+    ] = "warning"
     nomenclatures: Annotated[
         Path | None, Setting(path, "Folder of code lists (CIM-10, CCAM, NABM, CIP, UCD) to check by.")
     ] = None

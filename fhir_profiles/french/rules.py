@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fhir_profiles.french.codes import MEDICATIONS, medication_issues, residence_issues
-from fhir_profiles.french.identifiers import BY_CODE, is_bare_oid, kind_of, type_codes
+from fhir_profiles.french.identifiers import is_bare_oid, kind_of
 from fhir_profiles.french.patients import NUMBERS, number_issues, patient_issues
+from fhir_profiles.french.stays import stay_issues
 from fhir_profiles.french.structures import structure_fault
 from fhir_profiles.issues import Issue, issue
 
@@ -43,7 +44,7 @@ def french_issues(
         found += patient_issues(resource, path, checked=checked)
         found += residence_issues(resource, path)
     elif resource_type == "Encounter":
-        found += _encounter(resource, path)
+        found += stay_issues(resource, path)
     return found
 
 
@@ -61,14 +62,3 @@ def _identifiers(resource: Mapping[str, Any], path: str) -> Iterator[Issue]:
             yield from number_issues(identifier, kind, place)
         elif isinstance(value, str) and (fault := structure_fault(kind, system, value)) is not None:
             yield issue(fault, f"{place}.value")
-
-
-def _encounter(encounter: Mapping[str, Any], path: str) -> Iterator[Issue]:
-    """A stay gives its table rows when it is finished and has an end; its visit number joins its sources."""
-    period = encounter.get("period")
-    if encounter.get("status") == "finished" and not (isinstance(period, dict) and "end" in period):
-        yield issue("stay-without-end", path)
-    listed = encounter.get("identifier")
-    identifiers = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    if identifiers and not any(code in BY_CODE for one in identifiers for code in type_codes(one)):
-        yield issue("visit-type-missing", f"{path}.identifier[0]")

@@ -165,6 +165,12 @@ def validate(
         typer.Option("--definitions", exists=True, help="More definitions: JSON, folder, package .tgz; repeatable."),
     ] = None,
     french_profiles: Profiles = FrenchProfiles.enforce,
+    french_rules: Annotated[
+        bool,
+        typer.Option(
+            "--french-rules/--no-french-rules", help="Warn of French business rules: NIR, RPPS, FINESS, PMSI."
+        ),
+    ] = True,
     judge: Annotated[
         list[Judgement] | None, typer.Option("--judge", help="Judge otherwise than the gateway; repeatable.")
     ] = None,
@@ -186,6 +192,7 @@ def validate(
         definitions=definitions or [],
         french_profiles=french_profiles.value,
         strictness=strictness_of(judge or ()),
+        french_rules=french_rules,
     )
     raise typer.Exit(write(reports, form=form.value, language=language.value))
 

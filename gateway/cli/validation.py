@@ -51,9 +51,10 @@ def validate(
     definitions: Sequence[Path],
     french_profiles: FrenchProfiles,
     strictness: Strictness = USUAL,
+    french_rules: bool = True,
 ) -> Iterator[Report]:
     """Yield one report a file."""
-    asked = Asked(load_validator(definitions), tuple(profiles), french_profiles, strictness)
+    asked = Asked(load_validator(definitions, french_rules=french_rules), tuple(profiles), french_profiles, strictness)
     for package, missing in asked.validator.profiles.missing:
         screen.complain(f"{package} depends on {missing}, which is not loaded: give it with --definitions too")
     for path in files(paths):

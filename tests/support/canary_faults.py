@@ -296,6 +296,14 @@ class Faults:
         untyped = [{"system": f"https://{token()}.example", "value": token()}]
         yield "visit-type-missing", self.stay(identifier=untyped), ""
         yield "stay-without-end", self.stay(), ""
+        unit = {"location": {"display": token()}, "period": {"start": "2024-01-01"}}
+        yield "stay-unit-outside", self.stay(period={"start": "2024-01-03"}, location=[unit]), ""
+        modes = {
+            name: {"coding": [{"system": "https://pmsi.example", "code": code, "display": token()}]}
+            for name, code in (("admitSource", "02"), ("dischargeDisposition", "91"))
+        }
+        yield "pmsi-mode-pair", self.stay(hospitalization=modes), ""
+        yield "pmsi-service-pair", self.stay(hospitalization=modes), ""
         geography = {"url": "https://aphp.github.io/IG-fhir-dm/StructureDefinition/PmsiCodeGeo", "valueCode": token()}
         yield "residence-code-shape", person(address=[{"text": token(), "extension": [geography]}]), ""
         coded = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10", "code": "Z99.9", "display": token()}]}

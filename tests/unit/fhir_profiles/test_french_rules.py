@@ -10,6 +10,7 @@ from fhir_profiles.french.identifiers import FINESS, FR_V2_0203, IDNST, INS_NIR,
 from fhir_profiles.french.nir import nir_key
 from fhir_profiles.french.patients import BIRTH_PLACE, INS_PROFILE, RELIABILITY
 from fhir_profiles.french.rules import french_issues
+from fhir_profiles.validator import Validator
 from tests.support.posted import patient
 
 INS_TYPE = {"coding": [{"system": FR_V2_0203, "code": "INS-NIR"}]}
@@ -135,6 +136,71 @@ def test_a_finished_stay_needs_an_end_and_a_typed_number() -> None:
 
     assert codes(stay) == [("stay-without-end", "Encounter")]
     assert codes(ended) == [("visit-type-missing", "Encounter.identifier[0]")]
+
+
+STAY = {
+    "resourceType": "Encounter",
+    "status": "finished",
+    "period": {"start": "2024-01-03T10:00:00+01:00", "end": "2024-01-09"},
+}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "inside"),
+    [
+        ("2024-01-03T08:00:00+01:00", "2024-01-09T23:00:00+01:00", True),  # of one day: minutes differ between sources
+        ("2024-01", "2024", True),
+        ("2024-01-02", "2024-01-05", False),
+        ("2024-01-05", "2024-01-10", False),
+        (None, {"x": 1}, True),
+    ],
+)
+def test_the_units_of_a_stay_are_passed_within_it(start: Any, end: Any, inside: bool) -> None:
+    units = [{"period": {"start": start, "end": end}}, "no object", {"period": "none"}]
+
+    assert codes(STAY | {"location": units}) == (
+        [] if inside else [("stay-unit-outside", "Encounter.location[0].period")]
+    )
+
+
+PMSI = "http://interopsante.org/fhir/CodeSystem/pmsi-mode"
+
+
+@pytest.mark.parametrize(
+    ("entry", "exit_", "wrong"),
+    [
+        ("85", "8", []),
+        ("71", "7R", []),
+        ("8", "9", []),
+        ("N", "86", []),
+        ("7", "6", []),
+        ("75", "8", ["pmsi-mode-pair"]),
+        ("81", "91", ["pmsi-mode-pair", "pmsi-mode-pair"]),
+        ("9", "N", ["pmsi-mode-pair", "pmsi-mode-pair"]),
+        ("01", "8", ["pmsi-service-pair"]),
+        ("01", "01", []),
+        ("emd", "home", []),
+    ],
+)
+def test_modes_of_the_pmsi_come_in_the_pairs_that_it_allows(entry: str, exit_: str, wrong: list[str]) -> None:
+    ends = {"admitSource": entry, "dischargeDisposition": exit_}
+    coded = {name: {"coding": [{"system": PMSI, "code": code}]} for name, code in ends.items()}
+    hl7 = {name: {"coding": [{"system": "http://terminology.hl7.org/x", "code": code}]} for name, code in ends.items()}
+
+    assert [code for code, _ in codes(STAY | {"hospitalization": coded})] == wrong
+    assert codes(STAY | {"hospitalization": hl7}) == []
+
+
+def test_french_rules_can_be_switched_off() -> None:
+    profiles = Validator.load().profiles
+    wrong = patient(identifier=[IPP, {"system": INS_NIR, "value": "1"}])
+
+    def warnings(validator: Validator) -> set[str]:
+        found = validator.validate_resource(wrong, french_profiles="declared")
+        return {one.code for one in found if one.severity == "warning"}
+
+    assert "nir-shape" in warnings(Validator(profiles))
+    assert warnings(Validator(profiles, french_rules=False)) == {"code-outside-extensible"}
 
 
 @pytest.mark.parametrize(("code", "right"), [("3400892088310", True), ("3400892088311", False), ("B01AC06", True)])

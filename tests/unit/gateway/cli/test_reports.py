@@ -273,6 +273,18 @@ def test_rules_of_the_callers_own_profile_that_are_not_checked_are_told(tmp_path
     assert "Basic.neither" not in done.stdout
 
 
+def test_french_rules_are_left_out_on_request(tmp_path: Path) -> None:
+    stay = '{"resourceType": "Encounter", "status": "finished", "class": {"code": "IMP"}}'
+    (tmp_path / "stay.json").write_text(stay)
+    asked = ["validate", str(tmp_path / "stay.json"), "--french-profiles", "declared", "--format", "json"]
+
+    with_rules = CliRunner().invoke(make_app(), asked)
+    without = CliRunner().invoke(make_app(), [*asked, "--no-french-rules"])
+
+    assert "stay-without-end" in with_rules.stdout
+    assert "stay-without-end" not in without.stdout
+
+
 def test_a_package_that_the_callers_own_depends_on_and_that_is_not_loaded_is_named_on_stderr(tmp_path: Path) -> None:
     guide = written(tmp_path / "guide", profile("a", "Basic"))
     (guide / "package.json").write_text('{"name": "g", "version": "1", "dependencies": {"other.guide": "2.0.0"}}')
