@@ -39,7 +39,12 @@ def declare(app: typer.Typer) -> None:
     reference.command("load", epilog=example("snds-gateway reference load cim10 MS_CIM_V.csv"))(load_reference)
     reference.command("check", epilog=example("snds-gateway reference check"))(check_reference)
     app.add_typer(reference, name="reference", rich_help_panel=PANEL)
-    app.command(rich_help_panel=PANEL, epilog=example("snds-gateway explain T_MCO24B 0000000042"))(explain)
+    app.command(
+        rich_help_panel=PANEL,
+        epilog=example("snds-gateway explain T_MCO24B 0000000042"),
+        # one number of a clinical row in 64 begins with a dash: it is a KEY, no option
+        context_settings={"ignore_unknown_options": True},
+    )(explain)
 
 
 def report(

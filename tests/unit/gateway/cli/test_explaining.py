@@ -104,6 +104,13 @@ def test_what_cannot_be_explained_is_said_in_words(
         assert words in getattr(failure, "detail", "")
 
 
+@pytest.mark.parametrize("key", ["-ROl7YFkynBTjO1-OA69_A", "--Ol7YFkynBTjO1-OA69_A"])
+def test_a_number_that_begins_with_a_dash_is_a_key(data_dir: Path, key: str) -> None:
+    failure = run("explain", "T_EDS24BIO", key, "--data-dir", data_dir).exception
+
+    assert getattr(failure, "code", "") == "row-unknown"
+
+
 def test_a_row_is_explained_in_french_unless_english_is_asked_for(data_dir: Path) -> None:
     number = column(data_dir, "SELECT RSA_NUM FROM T_MCO24B")
 
