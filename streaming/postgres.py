@@ -6,6 +6,7 @@ Speaks the SQL of `database` (translated word by word) and loads rows by binary 
 from __future__ import annotations
 
 import re
+import select
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq.abc import PGconn
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from streaming.database import Parameters, Rows
@@ -39,6 +42,9 @@ PATIENCE: dict[str, int | str] = {
     "tcp_user_timeout": 10_000,
     "application_name": "snds-gateway",
 }
+
+
+LET_GO_S = 2.0  # a server that is there answers in a millisecond
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -169,8 +175,10 @@ class PostgresEngine:
         """See `database.Engine`: `PostgresSink.purge` vacuums both schemas."""
 
     def close(self) -> None:
-        """End the session."""
+        """End the session; its locks are free when this returns, while the server ends it in its own time."""
         with suppress(psycopg.Error):  # it may be broken already
+            _let_go(self.connection.raw.pgconn)
+        with suppress(psycopg.Error):
             self.connection.raw.close()
 
     @contextmanager
@@ -216,6 +224,14 @@ class PostgresEngine:
             connection.close()
             raise
         return PostgresDatabase(connection)
+
+
+def _let_go(session: PGconn) -> None:
+    """Give the locks back, and wait for that as long as a stop may: who comes next finds nobody at work."""
+    if session.status == ConnStatus.OK and session.transaction_status == TransactionStatus.IDLE:
+        session.send_query(b"SELECT pg_advisory_unlock_all()")
+        session.flush()
+        select.select([session.socket], [], [], LET_GO_S)
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:

@@ -227,3 +227,18 @@ def test_the_session_dying_at_any_point_loses_and_doubles_nothing(
 
 def test_state_files_keep_their_name() -> None:
     assert STATE == "ops.sqlite"
+
+
+def test_a_writer_that_ended_well_is_nobody_at_work_any_more(postgres: PostgresConnection) -> None:
+    PostgresStore(postgres).close()  # the first one makes the schemas
+
+    for _ in range(20):
+        store = PostgresStore(postgres)
+        store.share(range(4))
+        store.close()
+        with postgres.open() as session:
+            held = session.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            ).fetchone()
+        assert held == (0,)

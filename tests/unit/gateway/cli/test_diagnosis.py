@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
+from gateway import logs
 from gateway.cli.hospitals import Terms, install
 from gateway.cli.main import main
 from streaming.state import State
@@ -30,8 +33,9 @@ def data_dir(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data_dir: Path) -> Iterator[Run]:
     """Runs one command as the console script does: exit code, output, complaints."""
+    level = logging.getLogger().level
 
     def command(*words: str, **environ: str) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["snds-gateway", *words, "--data-dir", str(data_dir)])
@@ -42,7 +46,20 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
         shown = capsys.readouterr()
         return int(ended.value.code or 0), shown.out, shown.err
 
-    return command
+    yield command
+    _forget_logging(level)
+
+
+def _forget_logging(level: int) -> None:
+    """Undo what a command sets up for its process: later tests of this one would write to a file that is closed."""
+    root = logging.getLogger()
+    root.handlers = [one for one in root.handlers if not type(one).__module__.startswith("gateway")]
+    root.setLevel(level)
+    for name in logs.QUIET:
+        library = logging.getLogger(name)
+        library.propagate, library.disabled = True, False
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 def weak_key(data_dir: Path, name: str, text: str) -> None:
