@@ -102,7 +102,8 @@ def add_package(data_dir: Path, package: Path) -> int:
         screen.complain(f"{package.name} depends on {name}, which is not loaded: add it too")
     for key in profiles:
         for rule, reason in loaded.unchecked(key):
-            screen.console().print(f"  not checked: {screen.escaped(f'{key} {rule}: {reason}')}", style="dim")
+            told = f"  not checked: {screen.escaped(f'{key} {rule}: {reason}')}"
+            screen.console().print(told, style="dim", soft_wrap=True)
     return 0
 
 

@@ -49,11 +49,13 @@ def run(data_dir: Path) -> Callable[..., Result]:
     return lambda *words: CliRunner().invoke(make_app(), [*words, "--data-dir", str(data_dir)])
 
 
-def archive(path: Path, *definitions: Any) -> Path:
+def archive(path: Path, *definitions: Any, depends: dict[str, str] | None = None) -> Path:
+    about = {"name": path.stem, "version": "1.0.0", "fhirVersions": ["4.0.1"], "dependencies": depends or {}}
+    files = {"package": about} | {f"definition-{number}": one for number, one in enumerate(definitions)}
     with tarfile.open(path, "w:gz") as packed:
-        for number, definition in enumerate(definitions):
-            content = json.dumps(definition).encode()
-            member = tarfile.TarInfo(f"package/definition-{number}.json")
+        for name, one in files.items():
+            content = json.dumps(one).encode()
+            member = tarfile.TarInfo(f"package/{name}.json")
             member.size = len(content)
             packed.addfile(member, io.BytesIO(content))
     return path
@@ -132,6 +134,32 @@ def test_a_bad_package_is_refused_and_nothing_of_it_is_kept(
 
     assert isinstance(done.exception, Misconfigured)
     assert added_definitions(data_dir) == ()
+
+
+def test_what_an_added_package_lacks_or_what_is_not_checked_of_it_is_told(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    rule = {"id": "Patient", "path": "Patient", "constraint": [{"key": "k-1", "severity": "error", "human": "x"}]}
+    rule["constraint"][0]["expression"] = "frobnicate()"
+    odd = PROFILE | {"differential": {"element": [rule]}}
+
+    done = run("profiles", "add", str(archive(tmp_path / "odd.tgz", odd, depends={"other.guide": "2.0.0"})))
+
+    assert done.exit_code == 0
+    assert "odd.tgz depends on other.guide#2.0.0, which is not loaded" in done.stderr
+    assert f"not checked: {URL}|1.0.0 k-1: the function frobnicate()" in done.stdout
+
+
+def test_a_package_may_build_on_one_that_was_added_before(run: Callable[..., Result], tmp_path: Path) -> None:
+    above = PROFILE | {"url": URL + "-above", "name": "Above", "baseDefinition": URL}
+
+    alone = run("profiles", "add", str(archive(tmp_path / "above.tgz", above, depends={"named": "1.0.0"})))
+    run("profiles", "add", str(archive(tmp_path / "named.tgz", PROFILE)))
+    after = run("profiles", "add", str(tmp_path / "above.tgz"))
+
+    assert isinstance(alone.exception, Misconfigured)
+    assert after.exit_code == 0
+    assert "depends on" not in after.stderr
 
 
 def test_a_package_is_never_written_over_another(run: Callable[..., Result], tmp_path: Path) -> None:
