@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from gateway.synthetic.bundles import stay_bundle
 from gateway.synthetic.plan import Stay
 from gateway.synthetic.scene import Hospital
 from streaming.duckdb_sink import DuckDbSink
@@ -18,7 +19,7 @@ from streaming.lake import Lake
 from streaming.sink import Change
 from tests.support.deidentified import Numbers
 from tests.support.small_lake import reading
-from tests.support.synthetic_hospital import contract, hospital, views_of
+from tests.support.synthetic_hospital import HOSPITAL, contract, hospital, views_of
 from transformers.deidentify.pseudonyms import Key, TableKeys
 from transformers.snds.person import person_rows
 
@@ -207,6 +208,38 @@ def test_emergency_admissions_in_each_layout(asked: Asked) -> None:
     through = [stay for stay in asked.everything if stay.emergency or stay.admitted_from == "emd"]
     assert sum(number for (number,) in found) == len(through) > 0
     assert old[0][0] == sum(stay.end is not None and stay.end.year == 2022 for stay in through)
+
+
+@pytest.mark.parametrize("atc", ["B01", "C03CA01", "N02"])
+def test_drug_exposure_by_atc(asked: Asked, atc: str) -> None:
+    prescribed, given = (
+        asked.each_year(
+            f"SELECT NIR_ANO_17, count(*) FROM T_EDS{{y}}{table} WHERE PHA_ATC_CLA LIKE '{atc}%'"
+            " AND RSA_NUM IS NOT NULL AND ETA_NUM = '750712184' GROUP BY 1"
+        )
+        for table in ("PRE", "ADM")
+    )
+
+    planted: dict[str, Counter[str]] = {"MedicationRequest": Counter(), "MedicationAdministration": Counter()}
+    for stay in asked.planned:
+        for entry in stay_bundle(SEED, HOSPITAL, stay)["entry"]:
+            resource = entry["resource"]
+            codes = resource.get("medicationCodeableConcept", {}).get("coding", [{}])
+            if resource["resourceType"] in planted and codes[0]["code"].startswith(atc):
+                planted[resource["resourceType"]][stay.person.number] += 1
+    for found, told in ((prescribed, planted["MedicationRequest"]), (given, planted["MedicationAdministration"])):
+        assert len({person for person, _ in found}) == len(told) > 0
+        assert sum(lines for _, lines in found) == told.total()
+
+
+def test_the_filter_of_fictitious_numbers_leaves_the_chained_stays(asked: Asked) -> None:
+    # the failure value, and the others that analysts list: a letter before or after sixteen X
+    listed = ["x" * 17, "X" * 17, *(f"{one}{'X' * 16}" for one in "DSEB"), *(f"{'X' * 16}{one}" for one in "DSEB")]
+    numbers = ", ".join(f"'{one}'" for one in listed)
+
+    kept = asked.each_year(f"SELECT count(*) FROM T_MCO{{y}}C WHERE NIR_ANO_17 NOT IN ({numbers})")
+
+    assert sum(number for (number,) in kept) == len(asked.everything)
 
 
 def test_lengths_of_stay(asked: Asked) -> None:
