@@ -74,8 +74,8 @@ def _not_checked(validator: Validator, used: Iterable[str]) -> Iterator[Issue]:
     for key in used:
         rules = validator.profiles.unchecked(key)
         if rules:
-            told = "; ".join(f"{rule} ({reason})" for rule, reason in rules[:SHOWN])
-            more = f"; … ({len(rules)})" if len(rules) > SHOWN else ""
+            told = ", ".join(rule for rule, _ in rules[:SHOWN])
+            more = f", … ({len(rules)})" if len(rules) > SHOWN else ""
             yield replace(issue("profile-rules-not-checked", rules=told + more), profile=key)
 
 

@@ -26,6 +26,11 @@ UNCHECKED = (
     ("slices with the same discriminator values", "des tranches ont les mêmes valeurs de discriminant"),
     ("slicing without discriminator", "découpage sans discriminant"),
     ("profile (.+) is not loaded", r"le profil \1 n'est pas chargé"),
+    ("an element of a profile: only its path is asked", "un élément d'un profil : seul son chemin est demandé"),
+    ("a context that names no element", "un contexte qui ne nomme aucun élément"),
+    ("the function (.+)", r"la fonction \1"),
+    ("the variable (.+)", r"la variable \1"),
+    ("(.+): (.+) is not an element of (.+)", r"\1 : \2 n'est pas un élément de \3"),
 )
 VERSION = re.compile(r"\|[0-9][0-9A-Za-z.-]*")
 HEADER = """

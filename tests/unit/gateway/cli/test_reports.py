@@ -269,7 +269,7 @@ def test_rules_of_the_callers_own_profile_that_are_not_checked_are_told(tmp_path
     done = CliRunner().invoke(make_app(), ["validate", str(tmp_path / "right.json"), *arguments])
 
     assert done.exit_code == 0
-    assert "has rules that are not checked: Basic.nom (Basic.nom: " in done.stdout
+    assert "has rules that are not checked: Basic.nom." in done.stdout
     assert "Basic.neither" not in done.stdout
 
 
