@@ -106,8 +106,9 @@ class _Scrubbing:
     def _identify(self) -> list[tuple[Entry, Known]]:
         """Return the entries that may leave, each with its identity; all are known before the first is projected."""
         found: list[tuple[Entry, Known]] = []
+        plain = self._rules.types - {"Observation"} if not self._modifiers else frozenset()  # nothing to refuse
         for entry in self._entries:
-            refusal = self._refusal(entry)
+            refusal = None if entry.type in plain else self._refusal(entry)
             if refusal is None:
                 known = deleted(entry, self._scene) if entry.method == "DELETE" else identify(entry, self._scene)
                 if isinstance(known, Known):
@@ -203,6 +204,8 @@ class _Scrubbing:
         """Return the contents of a group, followed by the facts that its Patients give."""
         made = [item.content for item in group.items]
         patients = [item for item in group.items if item.known.type == "Patient"]
+        if not patients:
+            return made
         sent = {item.entry: by_index[item.entry].resource or {} for item in group.items}
         platform, hospital = self._keys.platform, self._keys.hospital
         for item in patients:
@@ -214,7 +217,7 @@ class _Scrubbing:
                 coverages = [billing_numbers(patient)]
             insured = facts.insured(patient, item.known, traits, coverages, platform=platform, hospital=hospital)
             made += [insured] if insured is not None else []
-        for item in group.items if patients else ():
+        for item in group.items:
             if item.known.type == "Encounter":
                 alias = referred(item.content, OWNER_ELEMENTS, PERSON) or ""
                 owner = next((one for one in patients if alias in one.known.aliases), patients[0])
