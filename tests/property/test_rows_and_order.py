@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from gateway.synthetic.bundles import correction_bundle, stay_bundle
 from gateway.synthetic.plan import SCHEDULE, plan_stay
+from gateway.synthetic.rare import rare_case
 from tests.support.made_events import Pseudonyms
-from tests.support.synthetic_hospital import HOSPITAL, Gathered, contract
+from tests.support.synthetic_hospital import HOSPITAL, Gathered, full_contract, loaded_reference
 from transformers.snds.person import person_rows
 from transformers.snds.view import PersonRows, PersonView
 
-CONTRACT = contract()
+CONTRACT, REFERENCE = full_contract(), loaded_reference()
 KINDS = [kind for kind in dict.fromkeys(SCHEDULE) if kind not in ("seldom", "posted", "newborn")]
+RARE = ["dispenses", "expensive-drug", "fees", "grouped", "intensive", "reported", "unit-claims"]
 TOGETHER = ("Patient", "Encounter", "Coverage")
 
 
@@ -27,6 +29,7 @@ def converted(view: PersonView) -> PersonRows:
         contract=CONTRACT,
         pseudonyms=Pseudonyms(),
         numbers=lambda stay, year: f"{sum(stay.encode()) * 100 + year % 100:010d}",
+        reference=REFERENCE,
     )
 
 
@@ -37,6 +40,8 @@ def content(rows: PersonRows) -> Any:
 
 def sent(kind: str) -> list[dict[str, Any]]:
     """The bundles of one stay of a kind, in the order of their versions."""
+    if kind in RARE:
+        return list(rare_case(3, HOSPITAL, kind).bundles)
     stay = plan_stay(3, SCHEDULE.index(kind))
     first = stay_bundle(3, HOSPITAL, stay)
     return [first, correction_bundle(3, HOSPITAL, stay)] if kind == "corrected" else [first]
@@ -69,7 +74,7 @@ def pieces(bundle: dict[str, Any], order: random.Random) -> list[dict[str, Any]]
     return [bundle | {"id": f"{bundle['id']}-{number}", "entry": part} for number, part in enumerate(parts)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *RARE])
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=st.randoms(use_true_random=False))
 def test_the_order_of_resources_changes_no_row(kind: str, order: random.Random) -> None:
@@ -81,7 +86,9 @@ def test_the_order_of_resources_changes_no_row(kind: str, order: random.Random) 
         assert content(converted(shuffled(view, order))) == content(converted(view))
 
 
-@pytest.mark.parametrize("kind", ["multi-unit", "claim", "emergency", "corrected", "mother", "transfer", "child"])
+@pytest.mark.parametrize(
+    "kind", ["multi-unit", "claim", "emergency", "corrected", "mother", "transfer", "child", *RARE]
+)
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(order=st.randoms(use_true_random=False))
 def test_any_split_order_and_repetition_gives_the_same_rows(kind: str, order: random.Random) -> None:

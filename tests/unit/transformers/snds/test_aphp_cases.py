@@ -64,6 +64,24 @@ def test_a_case_gives_the_rows_that_its_clinicians_described(shared: Path, case:
     assert (unit["PAR_DUR_SEJ"], unit["DGN_PAL"]) == (nights, principal)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_counts_and_references_of_a_case_agree(shared: Path, case: str) -> None:
+    rows = converted(shared, case)
+    [stay], [chain] = table(rows, "T_MCOaaB"), table(rows, "T_MCOaaC")
+    units, diagnoses, acts = (table(rows, name) for name in ("T_MCOaaUM", "T_MCOaaD", "T_MCOaaA"))
+    keys = {(row["ETA_NUM"], row["RSA_NUM"]) for row in (stay, chain, *units, *diagnoses, *acts)}
+
+    assert len(keys) == 1
+    assert (stay["NBR_RUM"], stay["NBR_DGN"], stay["NBR_ACT"]) == (len(units), len(diagnoses), len(acts))
+    assert sum(values(units, "DGN_ASS_NBR")) == stay["NBR_DGN"]
+    assert sum(values(units, "ACT_RUM_NBR")) == stay["NBR_ACT"]
+    assert sum(values(units, "PAR_DUR_SEJ")) == stay["SEJ_NBJ"]
+    assert units[int(stay["SEQ_RUM"]) - 1]["DGN_PAL"] == stay["DGN_PAL"]
+    assert (stay["AGE_ANN"] is None) is not (stay["AGE_JOU"] is None)
+    assert [one["BEN_NIR_PSA"] for one in table(rows, "IR_BEN_R")] == [chain["NIR_ANO_17"]]
+    assert None not in [stay[name] for name in ("GRG_GHM", "GHS_NUM", "GRG_RET", "TYP_GEN_RSA", "NBR_SEA")]
+
+
 def test_clinical_rows_of_the_cases_are_complete(shared: Path) -> None:
     counted = dict.fromkeys(("BIO", "CST", "PRE"), 0)
     outside = 0
