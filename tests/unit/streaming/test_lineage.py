@@ -173,7 +173,7 @@ def test_nothing_local_is_shown(installation: Any) -> None:
 
     [one] = ask(installation, "T_MCO24B", number(installation))
 
-    shown = repr(told(one))
+    shown = repr(told(one, "en"))
     assert not [key for key in ("rest-1", "visit-1", "psa-level-one", "enc-1", "'dp'", "'das'") if key in shown]
 
 
