@@ -91,9 +91,11 @@ class Lake:
         temporary = self._folder / ".building.duckdb"
         temporary.unlink(missing_ok=True)
         with duckdb.connect(str(temporary)) as connection:
+            connection.execute("BEGIN")
             for table, names in shown.items():
                 files = ", ".join("'" + str(target / name).replace("'", "''") + "'" for name in names)
                 connection.execute(f'CREATE VIEW "{table}" AS SELECT * FROM read_parquet([{files}])')  # noqa: S608
+            connection.execute("COMMIT")
         _sync(temporary)
         temporary.replace(self._folder / DATABASE)
         _sync(self._folder)

@@ -203,8 +203,10 @@ def resources_of(value: bytes) -> list[dict[str, Any]]:
 def flags_of(resource: Mapping[str, Any]) -> frozenset[str]:
     """Return the codes of `meta.tag` under our system."""
     meta = resource.get("meta")
-    tags = _listed(meta.get("tag")) if isinstance(meta, dict) else []
-    return frozenset(str(tag.get("code")) for tag in tags if tag.get("system") == FLAG)
+    tags = meta.get("tag") if isinstance(meta, dict) else None
+    if tags is None:  # by far the most frequent case
+        return NOBODY
+    return frozenset(str(tag.get("code")) for tag in _listed(tags) if tag.get("system") == FLAG)
 
 
 def _incoming(
@@ -250,13 +252,11 @@ def _referred(resource: Mapping[str, Any], elements: tuple[str, ...], system: st
     """Return the first alias under a system to which one of these elements refers."""
     for name in elements:
         found = resource.get(name)
-        if isinstance(found, dict):
-            if alias := _alias(found, system):
+        if found is None:
+            continue
+        for reference in (found,) if isinstance(found, dict) else _listed(found):
+            if alias := _alias(reference, system):
                 return alias
-        elif found is not None:
-            for reference in _listed(found):
-                if alias := _alias(reference, system):
-                    return alias
     return None
 
 
