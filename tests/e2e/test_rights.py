@@ -70,6 +70,8 @@ def served(tmp_path: Path) -> Iterator[Installation]:
     installation = Installation(tmp_path / "data", *options)
     snds_gateway("hospital", "add", "--data-dir", str(installation.data_dir), "--finess", OTHER, *options,
                  "--scopes", "write,rights")  # fmt: skip
+    snds_gateway("hospital", "add", "--data-dir", str(installation.data_dir), "--finess", FINESS, "--source", "labo",
+                 "--scopes", "write")  # fmt: skip
     with installation.serving():
         yield installation
 
@@ -241,13 +243,10 @@ def coded_texts(answer: httpx.Response) -> list[str]:
 
 
 def test_who_may_not_act_on_rights_is_told_that_its_consent_does_nothing(served: Installation) -> None:
-    snds_gateway("hospital", "add", "--data-dir", str(served.data_dir), "--finess", FINESS, "--source", "labo",
-                 "--scopes", "write")  # fmt: skip
-    for name in (f"{FINESS}-labo",):
-        with served.client(name) as client:
-            refused = client.put("/fhir/Consent/consent-1", json=consent("deny"))
-            batch = client.post("/fhir", json=put(PERSON, consent("deny")) | {"type": "batch"})
-            usual = client.put("/fhir/Consent/consent-1", json=consent("permit"))
+    with served.client(f"{FINESS}-labo") as client:
+        refused = client.put("/fhir/Consent/consent-1", json=consent("deny"))
+        batch = client.post("/fhir", json=put(PERSON, consent("deny")) | {"type": "batch"})
+        usual = client.put("/fhir/Consent/consent-1", json=consent("permit"))
 
     assert (refused.status_code, coded(refused)) == (403, ["consent-needs-rights"])
     assert [entry["response"]["status"] for entry in batch.json()["entry"]] == ["202 Accepted", "403 Forbidden"]
