@@ -21,7 +21,7 @@ from tests.support.kafka_security import Authority, Identity, secured
 from tests.support.posted import bundle, patient, put
 from tests.support.serving import until
 
-# Run by hand: twice in nine runs nothing was applied within 30 s; most likely a worker that was not ready yet had refused.
+# Run by hand: twice in nine runs nothing was applied within 30 s; most likely a worker that was not ready had refused.
 BY_HAND = "SNDS_TEST_KAFKA_RIGHTS"  # not GATEWAY_…: the table writer refuses a setting that it does not know
 pytestmark = [
     pytest.mark.slow,
