@@ -60,7 +60,7 @@ class Turns:
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """Let threads change this often while the block runs; at other times changing costs more than it brings."""
+    """Let threads change this often while the block runs, and as before after it."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
