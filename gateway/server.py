@@ -33,7 +33,7 @@ CONFIGURATION = 78
 
 @dataclass(slots=True)
 class Child:
-    """One process to keep alive. `start` returns its pid; `vital` ends everything when it cannot be kept up."""
+    """One process to keep alive. `start` returns its pid; `vital` ends everything when no such one can be kept up."""
 
     name: str
     start: Callable[[], int]
@@ -61,7 +61,7 @@ class Supervisor:
         self._code = 0
 
     def run(self) -> int:
-        """Start the children and stay until a signal, or until a vital one cannot be kept up.
+        """Start the children and stay until a signal, or until no vital one can be kept up.
 
         A child that ends with 78 found the configuration wrong: starting it again would help nobody.
         """
@@ -137,13 +137,17 @@ class Supervisor:
         if code == CONFIGURATION and child.vital:
             self._code = CONFIGURATION
             self._stop()
-        elif child.vital and child.quick_ends > RESTARTS:
+        elif child.vital and child.quick_ends > RESTARTS and not self._others_serve(child, now):
             self._code = FAILED
             self._stop()
-        elif code > 0 and child.quick_ends > RESTARTS:  # it ends by itself, again and again: a person has to look
+        elif not child.vital and code > 0 and child.quick_ends > RESTARTS:  # it ends by itself: a person has to look
             child.again_at = now + GIVEN_UP_S
         else:
             child.again_at = now + pause
+
+    def _others_serve(self, child: Child, now: float) -> bool:
+        """Say whether another vital one is up: then nothing ends, what is missing (a file, a disk) may come back."""
+        return any(one is not child and one.vital and now - one.starts[-1] >= STEADY_S for one in self._alive())
 
     def _start(self, child: Child) -> None:
         child.pid = child.start()

@@ -26,9 +26,11 @@ import yaml
 from gateway.synthetic.scene import Hospital, unit_table
 from gateway.synthetic.writing import write_stays
 from streaming.postgres import PostgresConnection
+from streaming.topics import KafkaConnection
 from tests.support.installation import COMMAND, FINESS, free_port
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.postgres_server import PostgresServer, programs, running_postgres
+from tests.support.servers import without_topics
 from tests.support.stored_rows import rows
 
 pytestmark = pytest.mark.slow
@@ -107,6 +109,7 @@ class Deployment:
 
 @pytest.fixture
 def deployment(tmp_path: Path, broker: KafkaBroker, postgres: PostgresConnection) -> Deployment:
+    without_topics(KafkaConnection((broker.bootstrap,)))
     secret = tmp_path / "password"
     secret.write_text("of-no-use-here\n")
     secret.chmod(0o400)

@@ -47,8 +47,8 @@ def postgres(server: postgres_server.PostgresServer) -> PostgresConnection:
     return server.create(f"test_{next(NUMBERED)}")
 
 
-def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
-    """Remove our topics, if there are any, and make them again."""
+def without_topics(connection: KafkaConnection) -> KafkaConnection:
+    """Remove our topics, if there are any: other tests of the session had the same broker."""
     client = admin(connection)
     ours = sorted({topic.name for topic in TOPICS} & set(client.list_topics()))
     if ours:
@@ -58,6 +58,13 @@ def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
         assert time.monotonic() < deadline, "topics never go"
         time.sleep(0.02)
     client.close()
+    return connection
+
+
+def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
+    """Remove our topics, if there are any, and make them again."""
+    without_topics(connection)
+    deadline = time.monotonic() + 180
     while True:
         try:
             create_topics(connection, replication=1)

@@ -90,6 +90,15 @@ def test_a_child_that_lived_a_while_before_each_end_is_always_started_again() ->
     assert int(said.split()[1].strip("[,")) > 6
 
 
+def test_a_worker_that_cannot_come_up_beside_one_that_serves_ends_nothing() -> None:
+    said = run(
+        '(setattr(server, "STEADY_S", 0.4), [server.Child("a", server.forked(lambda: time.sleep(0.1) or crash())),'
+        ' server.Child("b", server.forked(lambda: after(12)))])[1]'
+    )
+
+    assert int(said.split()[1].strip("[,")) > 6
+
+
 def test_a_table_writer_that_is_killed_again_and_again_is_always_started_again() -> None:
     said = run(
         '[server.Child("a", server.forked(killed), vital=False), server.Child("b", server.forked(lambda: after(7)))]'
