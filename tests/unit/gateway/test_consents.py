@@ -164,10 +164,13 @@ def test_two_consents_of_one_request_that_contradict_each_other_are_refused() ->
 
 
 def test_who_is_not_named_cannot_object_and_nothing_identifying_shows() -> None:
-    nameless = Told(0, "Consent", "oppose", frozenset({("consent", FINESS, "c1")}))
+    nameless = Told(0, "Consent", "oppose", frozenset({("consent", FINESS, "consent-secret")}))
+    named = judge(
+        [told("oppose", person=("person", FINESS, "person-secret"))], acts_of([]), finess=FINESS, may_act=True
+    )
 
     judged = judge([nameless], acts_of([]), finess=FINESS, may_act=True)
 
     assert [one.code for one in judged.refused.values()] == ["person-ambiguous"]
-    assert "c1" not in repr(nameless)
-    assert "p1" not in repr(judge([told("oppose")], acts_of([]), finess=FINESS, may_act=True))
+    assert len(named.begun) == 1
+    assert "secret" not in f"{nameless!r}{named!r}{judged!r}"
