@@ -13,6 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from fhir_profiles.errors import PipelineError
 from gateway.metric_names import LABELS, METRICS, PREFIX
 from streaming.accounts import Status
+from streaming.aggregates import stepped
 
 
 class Accounts:
@@ -38,11 +39,12 @@ class Accounts:
             ("writer_stopped", int(now.stopped is not None)),
         ):
             yield GaugeMetricFamily(PREFIX + name, METRICS[name], value=value)
-        yield _labelled("accounted_entries", {one: getattr(now, one) for one in ENTRIES})
-        yield _labelled("stays", {one: getattr(now.stays, one) for one in STAYS})
+        accepted = now.suppressed + now.published  # what a hospital is told of either
+        entries = {"received": now.received, "refused": now.refused, "accepted": accepted}
+        yield _labelled("accounted_entries", entries)
+        yield _labelled("stays", {one: stepped(getattr(now.stays, one)) for one in STAYS})
 
 
-ENTRIES = ("received", "refused", "suppressed", "published")
 STAYS = ("open", "written", "quarantined", "suppressed")
 
 

@@ -21,7 +21,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
         {f"p{q}": f"histogram_quantile(0.{q}, sum by (le) (rate({SECONDS}{NOW})))" for q in (50, 95, 99)},
     ),
     ("Entries by what became of them", "short", {"{{outcome}}": f"sum by (outcome) (rate({ENTRIES}{NOW}))"}),
-    ("Refusals by code", "short", {"{{code}}": f"topk(10, sum by (code) (increase({REFUSALS}[1h])))"}),
+    ("Refusals by code, in steps of 11", "short", {"{{code}}": f"topk(10, sum by (code) (increase({REFUSALS}[1h])))"}),
     (
         "At work now",
         "short",
@@ -53,8 +53,12 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
             "dead letters": "snds_gateway_dead_letters",
         },
     ),
-    ("Stays by what became of them", "short", {"{{status}}": "snds_gateway_stays"}),
-    ("Left out by de-identification", "short", {"{{rule}}": f"topk(15, sum by (rule) (increase({DROPPED}[1h])))"}),
+    ("Stays by what became of them, in steps of 11", "short", {"{{status}}": "snds_gateway_stays"}),
+    (
+        "Left out by de-identification, in steps of 11",
+        "short",
+        {"{{rule}}": f"topk(15, sum by (rule) (increase({DROPPED}[1h])))"},
+    ),
 )
 
 

@@ -44,7 +44,11 @@ METRICS_HEAD = """# Metrics
 
 Made by `python -m scripts.build_http_docs` from `gateway/metrics.py`; a test compares. `GET /metrics` answers in the Prometheus text
 format, the counters of all workers added up. It needs no credential and names no hospital and no person: labels are routes,
-statuses, issue codes and rules, all of them closed lists of ours. Exemplars are off. The accounts (`accounted_entries` to `writer_stopped`)
+statuses, issue codes and rules, all of them closed lists of ours. Exemplars are off. What is counted by code, by rule or by status of
+stays tells of patients' data: it moves in steps of 11 (`streaming.aggregates`), so that neither a reading nor the difference of two
+tells 1 to 10. A code or rule is there from 11 on; stays of a status are 0 until then. Counts of requests, entries and events are exact, and
+the alerts ask those. An entry of somebody who objected counts as accepted, as its sender is told; `status` tells the operator of both.
+One refusal is in the log and in the audit, with its code, as soon as it happens. The accounts (`accounted_entries` to `writer_stopped`)
 are read from the installation when Prometheus asks: by the gateway in the embedded form; in the server form, where gateways may read neither
 log nor tables, by a table writer with `writer_metrics_port`.
 

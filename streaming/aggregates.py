@@ -75,6 +75,14 @@ def count(number: int) -> int | None:
     return cell.stays
 
 
+def stepped(number: int) -> int:
+    """Return a count that is read again and again (metrics): the multiple of `MINIMUM` at or below it.
+
+    Neither a reading nor the difference of two tells 1 to 10; 0 says "under the threshold".
+    """
+    return number - number % MINIMUM
+
+
 def _small(number: int | None) -> bool:
     return number is not None and 0 < number < MINIMUM
 

@@ -1,7 +1,6 @@
 """Every published count comes from `streaming.aggregates`: nobody else counts rows for readers or masks them.
 
-Free SQL is row-level access and is not a publication; the metrics of a gateway count requests and codes of one node for
-its operator, without hospital, person, date or place.
+Free SQL is row-level access and is not a publication; metrics by code, rule or status of stays move in its steps.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ COUNTING = {
 }
 # Who shows counts of stays, rows or persons, and builds every one of them there.
 PUBLISHERS = (
-    "gateway/cli/demo_story.py", "gateway/cli/reconciling.py", "gateway/workbench/explorer_page.py",
-    "streaming/quality.py",
+    "gateway/account_metrics.py", "gateway/cli/demo_story.py", "gateway/cli/reconciling.py", "gateway/metrics.py",
+    "gateway/workbench/explorer_page.py", "streaming/quality.py",
 )  # fmt: skip
 
 
@@ -59,7 +58,7 @@ def test_nobody_on_the_side_of_readers_counts_rows_but_where_it_is_listed() -> N
 
 def test_those_who_publish_counts_take_them_from_the_one_function() -> None:
     using = {path for package in ("gateway", "streaming") for path, tree in modules(package) if imports(tree)}
-    builders = {"aggregate", "publishable", "count", "share"}
+    builders = {"aggregate", "publishable", "count", "share", "stepped"}
     found = {path: imports(tree) for package in ("gateway", "streaming") for path, tree in modules(package)}
 
     assert set(PUBLISHERS) <= using
