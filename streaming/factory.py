@@ -32,9 +32,9 @@ from streaming.state import State
 from streaming.store import EmbeddedStore, Store
 from streaming.table_writer import USUAL, Pace, TableWriter
 from streaming.topics import KafkaConnection, check_topics
+from streaming.turns import BESIDE_A_GATEWAY
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-YIELDS = 10
 DISK_RETRY_S = 5
 
 
@@ -106,7 +106,7 @@ def open_writer(
         options: dict[str, Any] = {}
         if kafka is None:  # nobody else looks after the embedded log, and the gateway is on the same processors
             path, kept = data_dir / LOG, timedelta(days=log_retention_days)
-            pace = replace(pace, late_s=min(pace.late_s, kept.total_seconds() / 2), yields=YIELDS)
+            pace = replace(pace, late_s=min(pace.late_s, kept.total_seconds() / 2), shares=BESIDE_A_GATEWAY)
             options["erase_log"] = partial(erase, path)
             options["forget"] = lambda applied: trim(path, received_before=datetime.now(UTC) - kept, applied=applied)
         yield TableWriter(

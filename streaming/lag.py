@@ -1,4 +1,4 @@
-"""Events that are read → how long they waited: whether rows are behind, and whether the log is about to lose events.
+"""Events that are read → how long they waited, and whether the log is about to lose events.
 
 The danger is said once, and when it is over; a note in `ops` tells `status` and alerts. Never says which event.
 """
@@ -29,22 +29,20 @@ class Noting(Protocol):
 class Lag:
     """Looks at the first event of each batch. `late_s` is half of what the log keeps.
 
-    `behind` says that rows wait for longer than they should: what was read last waited for more than `behind_s`.
+    `waited_s` tells how long what was read last had waited, in seconds.
     """
 
-    def __init__(self, store: Noting, *, late_s: float, behind_s: float) -> None:
+    def __init__(self, store: Noting, *, late_s: float) -> None:
         self._store = store
         self._late_s = late_s
-        self._behind_s = behind_s
         self._late = False
-        self.behind = False
+        self.waited_s = 0.0
 
     def watch(self, records: Sequence[Record]) -> None:
         """Take note of a batch that was read; nothing to read is no lag, here and now."""
         received = nanoseconds(records[0].event.headers.get("ce_time")) if records else None
-        waited = time.time() - received / 1e9 if received is not None else 0.0
-        self.behind = waited > self._behind_s
-        late = waited > self._late_s
+        self.waited_s = time.time() - received / 1e9 if received is not None else 0.0
+        late = self.waited_s > self._late_s
         if not records or late == self._late:
             return
         self._late = late

@@ -38,7 +38,7 @@ from streaming.rounds import Rounds
 from streaming.sink import Sink
 from streaming.state import State
 from streaming.store import EmbeddedStore, Store
-from streaming.turns import Turns
+from streaming.turns import Share, Turns
 
 IDLE_S = 0.05
 RETRY_S = 1.0
@@ -53,8 +53,8 @@ class Pace:
     """How much at once: events a read, persons a round, and how long rows may wait for others to be written with them.
 
     They wait while no publication is due, nobody asks for them and less than `held_bytes` was read. `late_s` is half of
-    what the log keeps: events that wait longer are in danger, and the writer says so. With `yields` (niceness) the
-    gateway beside it goes first, so that hospitals get their answers, until what is read waited for `behind_s`.
+    what the log keeps: events that wait longer are in danger, and the writer says so. `shares` say who goes first on
+    processors that the gateway uses too, by the seconds that what is read has waited.
     """
 
     events: int = 1000
@@ -62,8 +62,7 @@ class Pace:
     coalesce_s: float = 1.0
     late_s: float = 3.5 * 86_400
     held_bytes: int = 64 * 1024 * 1024
-    yields: int = 0
-    behind_s: float = 30.0
+    shares: tuple[Share, ...] = ()
 
 
 USUAL = Pace()
@@ -148,8 +147,8 @@ class TableWriter:
         self._write_at = 0.0
         self._sweep_at = 0.0
         self._share_at = 0.0
-        self._lag = Lag(self._store, late_s=pace.late_s, behind_s=pace.behind_s)
-        self._turns = Turns(pace.yields)
+        self._lag = Lag(self._store, late_s=pace.late_s)
+        self._turns = Turns(pace.shares)
         self._positions: dict[int, int] | None = None
 
     @property
@@ -166,7 +165,7 @@ class TableWriter:
         while not stop.is_set():
             try:
                 self._start()
-                if not self._turns.run(self._step, urgent=self._lag.behind):
+                if not self._turns.run(self._step, waited_s=self._lag.waited_s):
                     self._sweep()
                     stop.wait(IDLE_S)
             except Unavailable as error:

@@ -20,6 +20,7 @@ from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway.cli.diagnosis import read_configuration
 from gateway.connections import kafka_connection, postgres_connection
 from gateway.settings import Settings, load_settings
+from streaming.turns import GATEWAY_NICENESS, give_way
 
 if TYPE_CHECKING:
     from gateway.house import House
@@ -88,6 +89,8 @@ def _worker(
         for other in listeners:
             if other is not listeners[number - 1]:
                 other.close()
+        if loaded.settings.broker == "embedded":
+            give_way(GATEWAY_NICENESS)
         return serve_worker(loaded, listeners[number - 1], name=f"worker-{number}")
 
     return work

@@ -1,6 +1,6 @@
 """Events that waited for longer than half of what the log keeps are told, until what is read is younger again.
 
-Long before that the writer no longer yields the processors.
+Long before that the writer no longer yields the processors to the gateway.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def test_what_waited_too_long_is_told_until_it_is_over(tmp_path: Path) -> None:
 def test_the_writer_yields_the_processors_until_rows_are_behind(tmp_path: Path) -> None:
     usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     yields = min(19, usual + 5)
-    log, stop, told = log_of([received(timedelta(hours=1), number) for number in range(3)]), threading.Event(), []
+    shares = ((0.0, yields), (60.0, min(19, usual + 2)), (1800.0, 0))
+    waits = (timedelta(hours=1), timedelta(hours=1), timedelta(minutes=10))
+    log, stop, told = log_of([received(ago, number) for number, ago in enumerate(waits)]), threading.Event(), []
 
     def at(label: str) -> None:
         if label == "read":
@@ -47,11 +49,11 @@ def test_the_writer_yields_the_processors_until_rows_are_behind(tmp_path: Path) 
             if len(told) == 5:
                 stop.set()
 
-    writer = TableWriter(tmp_path, consumer=log, rules=rules(), pace=Pace(events=1, yields=yields), at=at)
+    writer = TableWriter(tmp_path, consumer=log, rules=rules(), pace=Pace(events=1, shares=shares), at=at)
     try:
         writer.run(stop)
     finally:
         writer.close()
 
-    assert told == [yields, usual, usual, usual, yields]
+    assert told == [yields, usual, usual, min(19, usual + 2), yields]
     assert status(tmp_path).applied == 3
