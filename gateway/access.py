@@ -17,7 +17,7 @@ from transformers.contract import Contract
 from transformers.deidentify.keys import PLATFORM, GatewayKeys, load_gateway_keys
 
 KEYS = "keys"
-Seen = tuple[tuple[str, int, int], ...]
+Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Access:
@@ -69,7 +69,10 @@ class Access:
         return hospitals, keys, known
 
     def _look(self) -> Seen:
-        """Return name, time and size of each file that says who may call, and of the key that can be replaced."""
+        """Return what tells the present version of each file that says who may call, and of the key that is replaced.
+
+        Time and size do not: a key has always 64 digits, and two writes within a tick of the kernel have one time.
+        """
         paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE, self._data_dir / KEYS / PLATFORM]
         paths += [*clients.files_of(self._data_dir), *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
         found = []
@@ -78,5 +81,5 @@ class Access:
                 state = path.stat()
             except OSError:
                 continue
-            found.append((path.name, state.st_mtime_ns, state.st_size))
+            found.append((path.name, state.st_ino, state.st_mtime_ns, state.st_size))
         return tuple(found)

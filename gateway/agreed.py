@@ -15,7 +15,7 @@ from gateway.contracts import load_contracts
 from transformers.contract import Contract
 
 LOOK_EACH_S = 1.0
-Seen = tuple[tuple[str, int, int], ...]
+Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Agreed:
@@ -49,4 +49,4 @@ class Agreed:
     def _look(self) -> Seen:
         paths = [self._data_dir / contracts.FILE, *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
         states = [(path.name, path.stat()) for path in paths if path.exists()]
-        return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+        return tuple((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -100,3 +101,15 @@ def test_a_running_gateway_takes_the_new_key_and_one_that_cannot_be_read_leaves_
     access.refresh()
 
     assert first != second == access.keys[FINESS].key_id
+
+
+def test_a_key_that_is_replaced_within_a_tick_of_the_clock_is_taken_too(data_dir: Path) -> None:
+    """The new file has the size of the old one, and on a coarse file system its time."""
+    access = Access(data_dir)
+    first, written = access.keys[FINESS].key_id, (data_dir / "keys" / PLATFORM).stat()
+
+    rotate_platform(data_dir, None)
+    os.utime(data_dir / "keys" / PLATFORM, ns=(written.st_atime_ns, written.st_mtime_ns))
+    access.refresh()
+
+    assert access.keys[FINESS].key_id != first
