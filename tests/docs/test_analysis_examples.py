@@ -27,7 +27,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(script: Path, lake: Path) -> str:
     done = subprocess.run(
         [sys.executable, str(script)], env=os.environ | {"SNDS_LAKE": str(lake)}, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -22,8 +23,9 @@ def test_the_pytest_example_of_the_guide_tells_right_exports_from_wrong_ones(tmp
     shutil.copy(DOCS / "examples" / "first-bundle.json", tmp_path / "exports" / "right.json")
     (tmp_path / "exports" / "wrong.json").write_text('{"resourceType": "Patient", "gender": "homme"}')
 
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_fhir.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_fhir.py"]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # options of our run
+    done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True)
 
     assert done.returncode == 1
     assert "1 failed, 1 passed" in done.stdout

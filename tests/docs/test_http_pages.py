@@ -46,8 +46,8 @@ def test_every_code_of_the_catalogue_stands_on_the_page_and_http_codes_have_thei
 def test_metrics_are_a_closed_list(tmp_path: Path) -> None:
     installation = Installation(tmp_path / "data")
     with installation.serving():
-        httpx.get(f"{installation.url}/health/live")
-        text = httpx.get(f"{installation.url}/metrics").text
+        httpx.get(f"{installation.url}/health/live", timeout=60)
+        text = httpx.get(f"{installation.url}/metrics", timeout=60).text
 
     shown = {line.split(" ")[2].removesuffix("_total") for line in text.splitlines() if line.startswith("# TYPE")}
     listed = {f"{PREFIX}{name}".removesuffix("_total") for name in METRICS}

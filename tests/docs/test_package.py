@@ -25,7 +25,7 @@ def build(source: Path, target: Path) -> Path:
     """Build the wheel from a copy of the sources, without the network."""
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(target), "."],
-        cwd=source, env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH, "PYTHONWARNINGS": "ignore"}, timeout=120, check=True,
+        cwd=source, env=os.environ | {"SOURCE_DATE_EPOCH": EPOCH, "PYTHONWARNINGS": "ignore"}, timeout=600, check=True,
     )  # fmt: skip
     [wheel] = target.glob("*.whl")
     return wheel

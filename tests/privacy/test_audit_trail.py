@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ ALLOWED = {
 }  # fmt: skip
 PSEUDONYM = re.compile(rb'"value":"([A-Za-z0-9_-]{22})"')
 STRANGERS = 5
+WORKERS, EACH_S = 2, 60  # a worker writes its line of strangers once a minute, and when it ends
 
 
 def lines(installation: Installation) -> list[dict[str, Any]]:
@@ -39,6 +41,7 @@ def test_each_known_caller_has_a_line_strangers_have_one_together_and_no_line_ha
         for entry in orjson.loads(posted[0])["entry"]
         if entry["resource"]["resourceType"] == "Patient"
     )
+    begun = time.monotonic()
     with serving(tmp_path) as running:
         installation = running.installation
         with installation.client() as client:
@@ -53,6 +56,7 @@ def test_each_known_caller_has_a_line_strangers_have_one_together_and_no_line_ha
             )
         httpx.get(f"{installation.url}/health/live", timeout=60)
         assert running.end() == 0
+    minutes = (time.monotonic() - begun) // EACH_S
 
     found = lines(installation)
     requests = [one for one in found if "request" in one]
@@ -62,7 +66,7 @@ def test_each_known_caller_has_a_line_strangers_have_one_together_and_no_line_ha
     assert {key for one in requests for key in one} <= ALLOWED
     assert {one["hospital"] for one in requests} == {FINESS}
     assert sum(one["requests"] for one in found if one.get("action") == "unauthenticated") == STRANGERS
-    assert len([one for one in found if one.get("action") == "unauthenticated"]) <= 2  # one a worker
+    assert len([one for one in found if one.get("action") == "unauthenticated"]) <= WORKERS * (minutes + 1)
     assert nothing_of(installation, person)
     assert snds_gateway("audit", "verify", "--data-dir", str(installation.data_dir)).returncode == 0
 

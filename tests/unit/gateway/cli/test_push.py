@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import make_app
 from gateway.cli.pushing import Pusher, Target
+from tests.support.ports import free_port
 
 BUNDLE = {"resourceType": "Bundle", "type": "batch", "entry": [{}, {}]}
 OUTCOME = {
@@ -67,7 +68,7 @@ def listening(peer: Peer) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)  # once it is closed, nobody else's
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
