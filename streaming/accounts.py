@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -149,12 +150,20 @@ def wait_idle(
 ) -> bool:
     """Ask the writer to publish now; return True once nothing is left to apply and the lake shows it.
 
-    False when `seconds` passed first, or when the writer stopped with a code (`status().stopped`).
+    False when `seconds` passed first, or when the writer stopped with a code (`status().stopped`). Raises `Unavailable`
+    when a server is still away by then.
     """
     deadline = clock() + seconds
     wish = data_dir / WISH
     while True:
-        now = status(data_dir, kafka=kafka, postgres=postgres)
+        try:
+            now = status(data_dir, kafka=kafka, postgres=postgres)
+        except Unavailable:
+            if clock() >= deadline:
+                wish.unlink(missing_ok=True)
+                raise
+            wait(POLL_S)
+            continue
         if now.idle:
             wish.unlink(missing_ok=True)
             return True
@@ -220,13 +229,9 @@ def _server_log(kafka: KafkaConnection) -> _Log:
     from streaming.kafka_consumer import KafkaLog, published_counts
     from streaming.topics import OPPOSITION
 
-    log, register = KafkaLog(kafka), KafkaLog(kafka, topic=OPPOSITION)
-    try:
+    with closing(KafkaLog(kafka)) as log, closing(KafkaLog(kafka, topic=OPPOSITION)) as register:
         ends = {partition: log.last_offset(partition) for partition in log.partitions()}
         acts = register.last_offset(0) + 1
-    finally:
-        log.close()
-        register.close()
     return _Log(published_counts(kafka), ends, KafkaLog.origin, acts)
 
 

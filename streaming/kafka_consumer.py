@@ -220,7 +220,7 @@ class KafkaLog:
 
 
 def _close(client: KafkaConsumer) -> None:
-    with contextlib.suppress(KafkaError):  # it is let go of, whatever it still waits for
+    with contextlib.suppress(KafkaError, RuntimeError, OSError):  # it is let go of, whatever it still waits for
         client.close(autocommit=False, timeout_ms=1_000)
 
 

@@ -273,7 +273,7 @@ def _settle(job: _Job, error: Unavailable | None) -> None:
 
 def _throw_away(client: KafkaAdminClient | None) -> None:
     if client is not None:
-        with contextlib.suppress(KafkaError):  # it is thrown away because it does not answer
+        with contextlib.suppress(KafkaError, RuntimeError, OSError):  # it is thrown away because it does not answer
             client.close()
 
 

@@ -22,8 +22,9 @@ Act = Callable[[Stage], None]
 EMBEDDED, SERVER, CLUSTER = "embedded", "server", "cluster"
 BEYOND_DELIVERY_S = 14.0
 DAY_S = 86_400
-IN_SYNC_WITHIN_S = 120.0
-ENDS_ITSELF_WITHIN_S = 60.0
+BACK_WITHIN_S = 240.0
+IN_SYNC_WITHIN_S = 300.0
+ENDS_ITSELF_WITHIN_S = 240.0
 NO_SPACE = "No space left on device"
 
 
@@ -44,13 +45,20 @@ class Fault:
 
 
 def kill_worker(stage: Stage) -> None:
-    os.kill(stage.dice.choice(stage.gateway_workers()), signal.SIGKILL)
+    workers = stage.gateway_workers()
+    deadline = time.monotonic() + BACK_WITHIN_S
+    while not workers:  # one that was killed before is not there again yet
+        assert time.monotonic() < deadline, "the gateway has no workers"
+        time.sleep(0.1)
+        workers = stage.gateway_workers()
+    os.kill(stage.dice.choice(workers), signal.SIGKILL)
 
 
 def kill_writer(stage: Stage) -> None:
     if stage.form == EMBEDDED:
         for pid in stage.embedded_writers():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return
     dead = stage.writers.pop(stage.dice.randrange(len(stage.writers)))
     dead.kill()

@@ -17,10 +17,11 @@ from streaming.broker import Counts
 from streaming.event import Event
 from streaming.kafka_consumer import KafkaLog
 from streaming.kafka_publisher import KafkaPublisher
-from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin, create_topics
+from streaming.topics import BUNDLE, COUNTS, KafkaConnection, admin
 from tests.support import kafka_broker
 from tests.support.kafka_broker import KafkaBroker
 from tests.support.kafka_security import Authority, Identity, secured
+from tests.support.servers import made_topics
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,7 +45,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> It
     scram = f"SCRAM-SHA-512=[name=gateway-sasl,password={PASSWORD}]"
     with kafka_broker.running_broker(folder, security=secured(authority), scram=scram) as running:
         owner = by_certificate(running, authority, authority.issue("admin"))
-        create_topics(owner, replication=1)
+        made_topics(owner)
         client = admin(owner)
         for name in ("gateway", "gateway-sasl"):
             client.create_acls(

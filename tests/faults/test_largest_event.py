@@ -120,14 +120,14 @@ def test_an_event_of_the_largest_size_is_also_taken_as_a_dead_letter(
 
 def answered(client: httpx.Client, body: bytes) -> httpx.Response:
     """Post as a hospital does: again while a worker is not ready yet."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while (answer := client.post("/fhir", content=body)).status_code == 503 and time.monotonic() < deadline:
         time.sleep(0.1)
     return answer
 
 
 def read(kafka: KafkaConnection, topic: str) -> list[Event]:
-    log = KafkaLog(kafka, topic=topic)
+    log = KafkaLog(kafka, topic=topic, answer_s=120)
     try:
         return [record.event for partition in log.partitions() for record in log.tail(partition, -1)]
     finally:

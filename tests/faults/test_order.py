@@ -14,9 +14,9 @@ from streaming.broker import Counts
 from streaming.event import Event
 from streaming.kafka_consumer import KafkaLog
 from streaming.kafka_publisher import KafkaPublisher
-from streaming.topics import create_topics
 from tests.support import kafka_broker
 from tests.support.kafka_cluster import KafkaCluster
+from tests.support.servers import made_topics
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,7 +48,7 @@ async def test_a_patient_s_events_keep_their_order_while_leaders_move(tmp_path: 
     last, ended = [0] * PATIENTS, threading.Event()
     try:
         await asyncio.to_thread(cluster.start)
-        await asyncio.to_thread(create_topics, cluster.connection, replication=len(cluster.brokers))
+        await asyncio.to_thread(made_topics, cluster.connection, replication=len(cluster.brokers))
         publisher = KafkaPublisher(cluster.connection)
 
         async def updates(patient: int) -> None:
@@ -69,7 +69,7 @@ async def test_a_patient_s_events_keep_their_order_while_leaders_move(tmp_path: 
             leader.kill()
             await progress(AFTER)
             await asyncio.to_thread(leader.start)
-            async with asyncio.timeout(180):
+            async with asyncio.timeout(300):
                 while await asyncio.to_thread(cluster.in_sync) < len(cluster.brokers):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
         ended.set()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from streaming.kafka_publisher import KafkaPublisher
-from streaming.topics import create_topics
 from tests.support import kafka_broker
 from tests.support.kafka_cluster import KafkaCluster
+from tests.support.servers import made_topics
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,7 +21,7 @@ pytestmark = [
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(180):
+    async with asyncio.timeout(300):
         while not condition():  # noqa: ASYNC110 - the condition is in another thread's hands
             await asyncio.sleep(0.02)
 
@@ -32,7 +32,7 @@ async def test_without_a_quorum_an_idle_gateway_is_not_ready_until_it_is_back(tm
     cluster = KafkaCluster(tmp_path / "cluster")
     try:
         await asyncio.to_thread(cluster.start)
-        await asyncio.to_thread(create_topics, cluster.connection, replication=len(cluster.brokers))
+        await asyncio.to_thread(made_topics, cluster.connection, replication=len(cluster.brokers))
         publisher = KafkaPublisher(cluster.connection)
         await until(publisher.ready)
         first, second, _ = cluster.brokers.values()

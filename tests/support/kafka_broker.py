@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from tests.support.installation import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 LIBRARY = PROJECT / ".kafka" / "lib"
+STARTED_WITHIN_S = 300.0
+STARTED, ENDED = b"Kafka Server started", (b"shut down completed", b"Fatal error")
 LOG4J = """status = error
 appender.console.type = Console
 appender.console.name = console
@@ -106,18 +109,18 @@ class KafkaBroker:
             )  # fmt: skip
 
     def await_started(self) -> None:
-        """Return when the broker says that it is started; fail with its last words when it ended."""
-        begin = self._begin
-        with subprocess.Popen(["tail", "-c", f"+{begin + 1}", "-F", str(self.log)], stdout=subprocess.PIPE) as tail:
-            assert tail.stdout is not None
-            try:
-                for line in tail.stdout:
-                    if b"Kafka Server started" in line:
-                        return
-                    if b"shut down completed" in line or b"Fatal error" in line:
-                        raise AssertionError(self.log.read_text(errors="replace")[-3000:])
-            finally:
-                tail.kill()
+        """Return when the broker says that it is started; fail with its last words when it ended or never does."""
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while STARTED not in (said := self._said()):
+            if not self.runs() or any(word in said for word in ENDED) or time.monotonic() > deadline:
+                raise AssertionError(said.decode(errors="replace")[-3000:])
+            time.sleep(0.05)
+
+    def _said(self) -> bytes:
+        """Return what stands in its log since it was started the last time."""
+        with self.log.open("rb") as log:
+            log.seek(self._begin)
+            return log.read()
 
     def kill(self) -> None:
         """End it as a power cut does."""

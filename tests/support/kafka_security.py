@@ -43,6 +43,7 @@ class Authority:
         )
         made = Identity(*(self._folder / f"{name}.{kind}.pem" for kind in ("certificate", "key", "together")))
         made.certificate.write_bytes(_pem(certificate))
+        made.key.unlink(missing_ok=True)  # of a name that was issued before; nobody but root may write to it
         made.key.write_bytes(private)
         made.key.chmod(0o400)
         made.together.write_bytes(private + _pem(certificate) + _pem(self._certificate))

@@ -27,12 +27,17 @@ DATA = "data"
 READY_WITHIN_S = 120.0
 
 
+def _state(pid: int) -> str:
+    """Return the letter of a process's state; Z when there is none any more, reaped or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z"
+
+
 def _lives(pid: int) -> bool:
     """Say whether a process still holds memory that the next start would find in use."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return _state(pid) != "Z"
 
 
 def programs() -> Path | None:
@@ -131,12 +136,15 @@ class PostgresServer:
         """End it, and all that it started, as a power cut does: backends are in sessions of their own."""
         assert self._process is not None
         main = self._process.pid
+        os.kill(main, signal.SIGSTOP)  # it starts no other one between our look and its end
+        deadline = time.monotonic() + READY_WITHIN_S
+        while _state(main) not in "TZ" and time.monotonic() < deadline:
+            time.sleep(0.001)
         backends = [int(one) for one in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
         for pid in (main, *backends):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
-        deadline = time.monotonic() + READY_WITHIN_S
         while any(_lives(pid) for pid in backends) and time.monotonic() < deadline:
             time.sleep(0.01)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from kafka.errors import KafkaError
 
 from fhir_profiles.errors import PipelineError
 from streaming.postgres import PostgresConnection
@@ -50,11 +52,11 @@ def postgres(server: postgres_server.PostgresServer) -> PostgresConnection:
 def without_topics(connection: KafkaConnection) -> KafkaConnection:
     """Remove our topics, if there are any: other tests of the session had the same broker."""
     client = admin(connection)
-    ours = sorted({topic.name for topic in TOPICS} & set(client.list_topics()))
-    if ours:
-        client.delete_topics(ours)
+    ours = {topic.name for topic in TOPICS}
     deadline = time.monotonic() + 180
-    while set(ours) & set(client.list_topics()):  # a deleted one is there a moment longer, and would not be made again
+    while left := sorted(ours & set(client.list_topics())):
+        with suppress(KafkaError):  # a deleted one is listed a moment longer, and would not be made again
+            client.delete_topics(left)
         assert time.monotonic() < deadline, "topics never go"
         time.sleep(0.02)
     client.close()
@@ -63,15 +65,20 @@ def without_topics(connection: KafkaConnection) -> KafkaConnection:
 
 def fresh_topics(connection: KafkaConnection) -> KafkaConnection:
     """Remove our topics, if there are any, and make them again."""
-    without_topics(connection)
+    return made_topics(without_topics(connection))
+
+
+def made_topics(connection: KafkaConnection, *, replication: int = 1) -> KafkaConnection:
+    """Make our topics, as soon as they can be: old ones may be going still, a broker that started be unknown yet."""
     deadline = time.monotonic() + 180
     while True:
         try:
-            create_topics(connection, replication=1)
+            create_topics(connection, replication=replication)
             check_topics(connection)
-        except PipelineError:  # the old ones are still going
+        except PipelineError:
             if time.monotonic() > deadline:
                 raise
+            time.sleep(0.1)
         else:
             return connection
 

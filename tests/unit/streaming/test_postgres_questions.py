@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from fhir_profiles.errors import Unavailable
 from streaming import dead_letter
+from streaming.accounts import wait_idle
 from streaming.database import Database
 from streaming.postgres import PostgresConnection, PostgresEngine
 from streaming.postgres_store import PostgresStore
@@ -14,6 +17,7 @@ from streaming.quarantine import quarantined, stays_of
 from streaming.state import State
 from streaming.table_writer import Pace, TableWriter
 from tests.support.made_events import FINESS, OTHER, condition, encounter, event, log_of, patient, rules
+from tests.support.postgres_server import PostgresServer
 from tests.support.servers import postgres, server
 
 __all__ = ["postgres", "server"]
@@ -57,3 +61,27 @@ def test_a_person_s_stays_are_found_by_an_alias(connection: Database) -> None:
     found = stays_of(connection, FINESS, persons=["rest-1"], stays=[])
 
     assert [one.status for one in found] == ["written"]
+
+
+def test_waiting_for_idle_outlasts_a_database_that_is_away_for_a_moment(server: PostgresServer, tmp_path: Path) -> None:
+    away, waited = server.database("comes_later"), []
+
+    def comes(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            server.create("comes_later")
+
+    idle = wait_idle(tmp_path, 60, postgres=away, clock=lambda: 0.0, wait=comes)
+
+    assert idle
+    assert len(waited) == 2
+
+
+def test_waiting_for_idle_says_in_the_end_that_the_database_is_away(server: PostgresServer, tmp_path: Path) -> None:
+    now = [0.0]
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    with pytest.raises(Unavailable, match="store-away"):
+        wait_idle(tmp_path, 0.2, postgres=server.database("never_there"), clock=lambda: now[0], wait=wait)
