@@ -7,9 +7,13 @@ import json
 import logging
 import os
 import shutil
+import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,7 @@ from gateway import logs
 from gateway.cli.hospitals import Terms, install
 from gateway.cli.main import main
 from streaming.state import State
+from tests.support.ports import free_port
 
 FINESS = "750712184"
 SECRET = "zqSecretValueZq"
@@ -256,6 +261,41 @@ def test_doctor_examines_every_part_and_ends_with_0(run: Run) -> None:
     assert code == 0
     assert set(found) == {"versions", "disk", "fsync", "clock", "configuration", "log", "state", "lake", "gateway"}
     assert found["configuration"] == found["clock"] == "ok"
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers 200 to whoever asks."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@contextmanager
+def ready_gateway() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", free_port()), Ready) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_doctor_asks_the_gateway_itself_whatever_proxy_the_machine_has(run: Run) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # held and not listening: a proxy that answers nobody
+        proxy = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        environ = {"HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": "", "no_proxy": ""}
+        with ready_gateway() as port:
+            _, shown, _ = run("doctor", "--format", "json", GATEWAY_PORT=str(port), **environ)
+
+    [gateway] = [line for line in map(json.loads, shown.splitlines()) if line["check"] == "gateway"]
+    assert gateway["state"] == "ok"
 
 
 def test_doctor_goes_on_after_a_wrong_configuration_and_ends_with_78(run: Run, data_dir: Path) -> None:
