@@ -15,6 +15,7 @@ import duckdb
 
 from fhir_profiles.digests import text_version
 from fhir_profiles.errors import Misconfigured
+from streaming.spreadsheets import text_of
 from transformers.snds.reference import Reference
 from transformers.snds.reference_kinds import KINDS, Kind
 from transformers.snds.reference_tables import Table, read_table, reference, written
@@ -96,11 +97,7 @@ def _publish(folder: Path, name: str) -> None:
 
 
 def _text(path: Path) -> str:
-    """Return a file as text: UTF-8, else the Windows code page that French exports have."""
+    """Return a file as text."""
     if path.stat().st_size > LARGEST_BYTES:
         raise Misconfigured("reference-too-large", f"{path.name} is over {LARGEST_BYTES // 1024**2} MiB")
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
+    return text_of(path.read_bytes())

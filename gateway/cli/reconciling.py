@@ -18,6 +18,7 @@ from gateway.cli.refusals import InputRefusedError, check_hospital
 from gateway.cli.server_tables import lake_folder
 from streaming.aggregates import MINIMUM, count
 from streaming.quality_sql import ACTIVITY, Lake
+from streaming.spreadsheets import text_of
 
 MONTH = re.compile(r"20\d{2}-(0[1-9]|1[0-2])")
 NAMES = {
@@ -98,10 +99,7 @@ def _left_out(told: Return, ours: Mapping[tuple[str, str], int]) -> Iterator[tup
 
 def _returned(file: Path) -> Return:
     """Read a return. Raises InputRefusedError with the line that cannot be read."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputRefusedError("return-text", f"{file.name}: text in UTF-8 is expected") from None
+    lines = text_of(file.read_bytes()).splitlines()
     rows = csv.reader(lines, delimiter=max(";,\t", key=(lines[0] if lines else "").count))
     header = [name.strip() for name in next(rows, [])]
     names = [NAMES.get(name.casefold(), name.casefold()) for name in header]

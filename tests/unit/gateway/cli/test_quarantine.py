@@ -89,10 +89,11 @@ def test_monthly_counts_are_compared_and_small_ones_masked(tmp_path: Path) -> No
     ]
 
 
-def test_french_headers_and_months_left_out_are_compared(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_french_headers_and_months_left_out_are_compared(encoding: str, tmp_path: Path) -> None:
     publish(tmp_path, stays(*(stay(n) for n in range(20))))
     file = tmp_path / "retour.csv"
-    file.write_text("Mois;Séjours;GHS\n2024-02;0;1\n2024-04;0;1\n", encoding="utf-8")
+    file.write_text("Mois;Séjours;GHS\n2024-02;0;1\n2024-04;0;1\n", encoding=encoding)
 
     told = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file, "--format", "json")
     shown = run("quality", "reconcile", "--data-dir", tmp_path, "--finess", FINESS, file)
