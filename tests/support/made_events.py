@@ -83,7 +83,7 @@ def event(
 
 
 def raw_event(value: bytes, *, at: float = 0, finess: str = FINESS, named: str | None = None, **headers: str) -> Event:
-    named = named or f"event-{next(NUMBERED)}"
+    named = named or f"event-{next(NUMBERED):06d}"  # equal stamps are decided by id: in the order of making
     return Event(
         id=named,
         key="person|rest-1",

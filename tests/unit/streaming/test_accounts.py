@@ -71,7 +71,7 @@ async def test_waiting_for_idle_asks_a_running_writer_to_publish_now(tmp_path: P
     thread = threading.Thread(target=writer.run, args=(stop,))
     thread.start()
     try:
-        idle = wait_idle(tmp_path, 30)
+        idle = wait_idle(tmp_path, 300)
         with duckdb.connect(str(tmp_path / "lake" / "snds.duckdb"), read_only=True) as lake:
             rows = lake.execute("SELECT count(*) FROM T_MCO24D").fetchall()
     finally:

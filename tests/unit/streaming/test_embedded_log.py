@@ -22,9 +22,13 @@ from tests.support.made_events import FINESS, OTHER, START, event, patient, raw_
 PUBLISHER = """
     import asyncio, sys
     from pathlib import Path
+    from streaming import embedded_log, sqlite
     from streaming.broker import Counts
     from streaming.embedded_log import EmbeddedLog
     from tests.support.made_events import FINESS, event, patient
+
+    # whoever waits for the file asks ten times a second, and a busy disk has it taken nearly always
+    embedded_log.DEADLINE_S, sqlite.BUSY_TIMEOUT_MS = 240.0, 200_000
 
     async def main(path, name):
         log = EmbeddedLog(Path(path))
@@ -113,7 +117,10 @@ async def test_a_locked_file_is_unavailable_and_nothing_is_kept(
     assert counted(path) == [(FINESS, 1, 0, 0, 1)]
 
 
-async def test_a_full_disk_is_unavailable_then_the_log_recovers_by_itself(tmp_path: Path) -> None:
+async def test_a_full_disk_is_unavailable_then_the_log_recovers_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streaming.embedded_log.PROBE_S", 3600.0)  # a probe would find room for nothing
     log = EmbeddedLog(tmp_path / "events.sqlite")
     pages = log._connection.execute("PRAGMA page_count").fetchone()[0]
     log._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
@@ -131,6 +138,7 @@ async def test_a_full_disk_is_unavailable_then_the_log_recovers_by_itself(tmp_pa
 
 async def test_bytes_in_flight_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "events.sqlite"
+    monkeypatch.setattr("streaming.sqlite.BUSY_TIMEOUT_MS", 200_000)  # the lock is held as long as this test wants
     log = EmbeddedLog(path, max_bytes_in_flight=1000)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -181,7 +189,7 @@ async def test_following_waits_for_what_comes(tmp_path: Path) -> None:
 
     def publish_more(seconds: float) -> None:
         later = log.publish([event(patient(), named="second")], Counts(FINESS))
-        asyncio.run_coroutine_threadsafe(later, loop).result(10)
+        asyncio.run_coroutine_threadsafe(later, loop).result(300)
 
     followed = events(tmp_path, follow=True, wait=publish_more)
     ids = [(await asyncio.to_thread(next, followed)).event.id for _ in range(2)]

@@ -48,7 +48,7 @@ def test_a_smaller_key_takes_the_place_and_the_displaced_one_is_named(connection
     assert numbers("b", 2024) == "0000000008"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.text("abc", min_size=1, max_size=4), unique=True, max_size=12), st.randoms(use_true_random=False))
 def test_the_layout_does_not_depend_on_the_order(
     connection: sqlite3.Connection, stays: list[str], random: object
