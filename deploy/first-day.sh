@@ -28,11 +28,11 @@ ended() {
 }
 trap ended EXIT
 trap 'exit 130' INT TERM
-until_it() {  # NAME COMMAND…: until it succeeds, a minute at most
+until_it() {  # NAME COMMAND…: until it succeeds, five minutes at most
     name=$1 tries=0; shift
     until "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -lt 300 ] || fail "$name does not come up: see $folder/logs"
+        [ $tries -lt 1500 ] || fail "$name does not come up: see $folder/logs"
         sleep 0.2
     done
 }
@@ -147,7 +147,7 @@ until_it "the gateway" curl --silent --fail "http://127.0.0.1:$http/health/ready
 say "7. a first bundle"
 snds-gateway push "$here/docs/examples/first-bundle.json" --url "http://127.0.0.1:$http" \
     --key-file "$folder/gateway/credentials/$finess.key"
-snds-gateway status --data-dir "$folder/writer" --wait-idle 60
+snds-gateway status --data-dir "$folder/writer" --wait-idle 300
 stays=$(database -d snds -Atc "SELECT count(*) FROM snds.t_mco25b")
 say "$stays stay of exit year 2025 in PostgreSQL: select * from snds.t_mco25b"
 [ "$stays" = 1 ] || fail "one was expected"

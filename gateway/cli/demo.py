@@ -108,7 +108,7 @@ def _refused(server: Server, key: str, summary: Summary) -> tuple[str, dict[str,
             "Content-Type": "application/fhir+json",
             "Accept-Language": "fr",
         },
-        timeout=30,
+        timeout=120,
     )
     return file.name, answer.json()
 

@@ -31,6 +31,9 @@ from gateway.workbench.rules_page import rules_page
 from gateway.workbench.sessions import Sessions
 
 SPOOL_BYTES = 64 * 1024 * 1024
+# A browser or a machine that is busy for so long keeps its page and the document in it; it is asked for a sign of life
+# every 24 s and has 12 s to give it (NiceGUI's ratios). Its own 3 s would take the page away after two of them.
+BACK_WITHIN_S = 30.0
 PAGES: tuple[tuple[str, Callable[[Request, Desk], None]], ...] = (
     (HOME, bench_page),
     (f"{HOME}/profiles", profiles_page),
@@ -63,7 +66,14 @@ def make_app(data_dir: Path) -> FastAPI:
     add_login(app, sessions)
     for path, draw in PAGES:
         _add(path, draw, desk)
-    ui.run_with(app, title="snds-gateway", language="fr", show_welcome_message=False, gzip_middleware_factory=None)
+    ui.run_with(
+        app,
+        title="snds-gateway",
+        language="fr",
+        reconnect_timeout=BACK_WITHIN_S,
+        show_welcome_message=False,
+        gzip_middleware_factory=None,
+    )
     pages.config.socket_io_js_transports = ["websocket"]
     app.add_middleware(Guard, sessions=sessions)
     return app

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.installation import FINESS, Installation, free_port
 from tests.support.posted import bundle, patient, put
+from tests.support.serving import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -114,11 +116,19 @@ def nginx(folder: Path, *, port: int, upstream: int, certificate: tuple[Path, Pa
             ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=log, stderr=log
         )
     try:
+        until(lambda: process.poll() is not None or listens(port))
         yield
         assert process.poll() is None, (folder / "nginx.log").read_text()
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=180)
+
+
+def listens(port: int) -> bool:
+    with suppress(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=60).close()
+        return True
+    return False
 
 
 def post(port: int, authority: Path, certificate: tuple[Path, Path] | None, **headers: str) -> int:
@@ -128,8 +138,8 @@ def post(port: int, authority: Path, certificate: tuple[Path, Path] | None, **he
     if certificate is not None:
         context.load_cert_chain(*certificate)
     named = FHIR | {name.replace("_", "-"): value for name, value in headers.items()}
-    transport = httpx.HTTPTransport(verify=context, retries=5)
-    with httpx.Client(transport=transport, timeout=60) as client:
+    transport = httpx.HTTPTransport(verify=context)
+    with httpx.Client(transport=transport, timeout=180) as client:
         return client.post(f"https://127.0.0.1:{port}/fhir", content=SENT, headers=named).status_code
 
 

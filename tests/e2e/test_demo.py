@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -50,15 +51,16 @@ def test_with_keep_the_server_stays_up_and_the_next_demonstration_ends_it(tmp_pa
     try:
         assert done.returncode == 0, done.stdout + done.stderr
         url = next(word for word in done.stdout.split() if word.startswith("http://127.0.0.1:"))
-        assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
+        assert httpx.get(f"{url}/health/ready", timeout=180).status_code == 200
         assert COMMAND[2] in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
         assert demo(folder).returncode == 0
         with pytest.raises(httpx.TransportError):
             httpx.get(f"{url}/health/ready", timeout=60)
     finally:
-        if Path(f"/proc/{pid}/cmdline").exists() and COMMAND[2] in Path(f"/proc/{pid}/cmdline").read_text():
-            os.kill(pid, signal.SIGTERM)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            if COMMAND[2] in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGTERM)
 
 
 def test_the_accounts_of_the_demonstration_close(tmp_path: Path) -> None:

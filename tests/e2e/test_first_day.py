@@ -35,7 +35,7 @@ def test_an_empty_folder_becomes_the_whole_line_over_tls_and_leaves_nothing_runn
         folder = Path(above) / "first-day"
         done = subprocess.run(
             ["sh", str(PROJECT / "deploy" / "first-day.sh"), str(folder)],
-            env=os.environ | ports, capture_output=True, text=True, timeout=300, check=False,
+            env=os.environ | ports, capture_output=True, text=True, timeout=1200, check=False,
         )  # fmt: skip
 
         logs = {path.name: path.read_text(errors="replace") for path in (folder / "logs").glob("*")}

@@ -60,7 +60,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         done = subprocess.run(
             ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{LIBRARY}/*", str(PROGRAM),
              installation.url, str(key), AUDIENCE, str(folder / "private.der"), "2026-01"],
-            capture_output=True, text=True, timeout=180, check=False,
+            capture_output=True, text=True, timeout=600, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         accounts = installation.wait_idle()

@@ -36,7 +36,7 @@ def block(language: str, containing: str, running: Installation) -> str:
 
 def run(running: Installation, *command: str) -> str:
     done = subprocess.run(
-        command, cwd=running.data_dir.parent, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=running.data_dir.parent, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

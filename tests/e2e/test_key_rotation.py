@@ -65,6 +65,12 @@ def taken_by(installation: Installation, said_before: int) -> set[str]:
     return {one["process"] for one in told if one["event"] == "contracts-read"}
 
 
+def level_one(where: tuple[str, str]) -> tuple[int, int]:
+    """Return the exit code of `keys check --history`, and how many persons are under a replaced key."""
+    done = snds_gateway("keys", "check", *where, "--history", "--format", "json", check=False)
+    return done.returncode, json.loads(done.stdout)["history"]["replaced"]
+
+
 def test_a_new_platform_key_is_taken_without_a_stop_and_who_objected_stays_out(tmp_path: Path) -> None:
     write_stays(tmp_path / "bundles", seed=9, stays=10, hospital=Hospital(FINESS), wrote=lambda _: None)
     installation = Installation(tmp_path / "data", "--test-identities", "--french-profiles", "declared")
@@ -81,20 +87,26 @@ def test_a_new_platform_key_is_taken_without_a_stop_and_who_objected_stays_out(t
         before = dict(installation.sql(PERSONS.format(stays(installation))))
         shape = installation.sql(SHAPE.format(stays(installation)))
         said_before = installation.log.stat().st_size
+        complete = level_one(where)
 
         snds_gateway("keys", "rotate", "platform", *where)
+        left = [level_one(where)]
         until(lambda: len(taken_by(installation, said_before)) == WORKERS)
         push(installation, tmp_path / "bundles")
         opposed = installation.post(OBJECTING, name=OTHER)  # known there by its number alone, under the old key
         accounts = installation.wait_idle()
         after = dict(installation.sql(PERSONS.format(stays(installation))))
+        left.append(level_one(where))
 
+        assert complete == (0, 0)
         assert opposed.status_code == 200, opposed.text
         assert accounts["suppressed"] == 3
         assert len(before) > 5
         assert len(set(before) & set(after)) == 1  # who is not sent again keeps its value
         installation.post(STAYING)
         installation.wait_idle()
+        left.append(level_one(where))
+        assert left == [(1, len(before)), (1, 1), (0, 0)]  # exit code, and who was not sent again yet
         assert not set(before) & set(dict(installation.sql(PERSONS.format(stays(installation)))))
         assert installation.sql(SHAPE.format(stays(installation))) == shape
         [retired] = (installation.data_dir / "keys" / "retired").iterdir()

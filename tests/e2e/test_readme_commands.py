@@ -22,7 +22,9 @@ def test_the_readme_commands_lead_from_nothing_to_an_answer(tmp_path: Path) -> N
     assert block is not None
     port = str(free_port())
     commands = [
-        line.replace("8080", port).replace("serve --data-dir data", f"serve --data-dir data --port {port}")
+        line.replace("8080", port)
+        .replace("serve --data-dir data", f"serve --data-dir data --port {port}")
+        .replace("--wait-idle 30", "--wait-idle 300")
         for line in block.group(1).splitlines()
         if not line.startswith("make install")
     ]
@@ -42,7 +44,7 @@ def test_the_readme_commands_lead_from_nothing_to_an_answer(tmp_path: Path) -> N
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
 

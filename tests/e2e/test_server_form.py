@@ -69,7 +69,7 @@ class Deployment:
 
     def run(self, service: str, *words: str) -> str:
         done = subprocess.run(
-            [*COMMAND, *words], env=self.environment(service), capture_output=True, text=True, timeout=300, check=False
+            [*COMMAND, *words], env=self.environment(service), capture_output=True, text=True, timeout=600, check=False
         )
         assert done.returncode in (0, 1), done.stderr
         return done.stdout
@@ -90,7 +90,7 @@ class Deployment:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(timeout=60)
+                process.wait(timeout=180)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
@@ -121,7 +121,7 @@ def deployment(tmp_path: Path, broker: KafkaBroker, postgres: PostgresConnection
         ["sh", str(PROJECT / "deploy" / "setup.sh"), "--finess", FINESS, "--name", "CHU Fictif", "--test-identities"],
         env=made.environment("gateway") | {"WRITER_DATA_DIR": str(made.writer)},
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     units = tmp_path / "units.csv"
@@ -151,7 +151,7 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
         found = stays_in(postgres, expected, log)
 
         told_of = scraped(deployment.metrics_port)
-        gateways = httpx.get(f"{url}/metrics", timeout=60).text
+        gateways = httpx.get(f"{url}/metrics", timeout=180).text
 
         entries = {
             name: told_of[f'accounted_entries{{outcome="{name}"}}'] for name in ("received", "refused", "accepted")
@@ -174,7 +174,7 @@ def test_posted_bundles_become_rows_in_postgresql_through_kafka(
             "gateway", "push", str(tmp_path / "bundles"), "--url", url, "--key-file", str(key), "--format", "json"
         )
         assert json.loads(again)["accepted"] == summary["accepted"]
-        assert httpx.get(f"{url}/health/ready", timeout=60).status_code == 200
+        deployment.healthy()
     rebuilt = deployment.run("writer", "tables", "rebuild")
     assert "every row is as it was" in rebuilt
     assert stays_in(postgres, expected, log) == expected
@@ -226,7 +226,7 @@ def test_a_restored_database_goes_on_from_its_own_offsets_without_loss_or_double
 
 def scraped(port: int) -> dict[str, float]:
     """Return what a table writer tells Prometheus, by metric and labels."""
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=180).text
     return {
         name.removeprefix("snds_gateway_"): float(value)
         for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,14 @@ from tests.support.ports import free_port
 __all__ = ["COMMAND", "FINESS", "Installation", "free_port", "snds_gateway"]
 FINESS = "750712184"
 COMMAND = (sys.executable, "-m", "gateway.cli.main")
-READY_WITHIN_S = 180
+READY_WITHIN_S = 300
+ANSWER_WITHIN_S = 180  # the kernel may deal a connection to a worker that is still starting: it waits for it
 
 
 def snds_gateway(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run one command of the product as a user does."""
     done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=300, env=_environment(), check=False
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=600, env=_environment(), check=False
     )
     if check and done.returncode != 0:
         raise AssertionError(f"{arguments[0]} ended with {done.returncode}: {done.stdout}\n{done.stderr}")
@@ -88,7 +89,7 @@ class Installation:
     def client(self, name: str = FINESS) -> httpx.Client:
         return httpx.Client(
             base_url=self.url,
-            timeout=60,
+            timeout=ANSWER_WITHIN_S,
             headers={"Authorization": f"Bearer {self.key(name)}", "Content-Type": "application/fhir+json"},
         )
 
@@ -98,7 +99,7 @@ class Installation:
 
     def wait_idle(self) -> dict[str, Any]:
         """Return the accounts once nothing is left to apply and the lake shows it."""
-        done = snds_gateway("status", "--data-dir", str(self.data_dir), "--wait-idle", "180", "--format", "json")
+        done = snds_gateway("status", "--data-dir", str(self.data_dir), "--wait-idle", "300", "--format", "json")
         accounts: dict[str, Any] = json.loads(done.stdout)
         return accounts
 
@@ -108,10 +109,12 @@ class Installation:
             return connection.execute(query).fetchall()
 
     def every_byte(self) -> Iterator[tuple[Path, bytes]]:
-        """Yield every file of the installation but its secrets, and the server's log."""
-        for path in sorted(self.data_dir.rglob("*")):
+        """Yield every file of the installation but its secrets, and the server's log; what goes meanwhile is gone."""
+        files = [Path(folder, name) for folder, _, names in os.walk(self.data_dir) for name in names]
+        for path in sorted(files):
             if path.is_file() and path.parent.name not in ("keys", "credentials"):
-                yield path, path.read_bytes()
+                with suppress(FileNotFoundError):
+                    yield path, path.read_bytes()
         yield self.log, self.log.read_bytes()
 
     def _wait_ready(self, server: subprocess.Popen[bytes]) -> None:

@@ -7,13 +7,19 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from selenium import webdriver
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -22,11 +28,24 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.support.installation import COMMAND, FINESS, _environment, free_port
 
 AXE = Path(__file__).parent / "browser" / "node_modules" / "axe-core" / "axe.min.js"
-WAIT_S = 90
+WAIT_S = 300
 OPTIONS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--lang=fr",
+    "--disable-dev-shm-usage",  # a machine of containers gives 64 MB there, and a page without room for it crashes
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--force-device-scale-factor=1",
 )  # fmt: skip
+# What the driver says when the page that it looks at is being replaced by the next one.
+LEAVING = (
+    "does not belong to the document",
+    "aborted by navigation",
+    "Cannot find context",
+    "no such execution context",
+)
+MOVING = """
+const ends = one => one.playState === 'running' && one.effect?.getTiming().iterations !== Infinity;
+return document.querySelector('[class*="-enter-active"], [class*="-leave-active"]') !== null
+  || document.getAnimations().some(ends)
+"""
 
 
 def missing() -> str | None:
@@ -53,7 +72,7 @@ def running_workbench(data_dir: Path) -> Iterator[str]:
         while not _answers(url):
             assert process.poll() is None, log.read_text()[-3000:]
             assert time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.1)
+            time.sleep(0.05)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
@@ -106,27 +125,57 @@ class Browser:
         found: WebElement = self.wait(lambda: next(iter(self.all(selector)), None))
         return found
 
-    def wait(self, condition: Any) -> Any:
-        return WebDriverWait(self.driver, WAIT_S).until(lambda _: condition())
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        """Return what a condition gives once it is true; what is written anew while it looks is looked at again."""
+        return WebDriverWait(self.driver, WAIT_S).until(lambda _: _unless_replaced(condition))
+
+    def still(self) -> None:
+        """Return once nothing moves or fades: a click would meet the neighbour, a colour would be half of itself."""
+        self.wait(lambda: not self.driver.execute_script(MOVING))
+
+    def press(self, find: Callable[[], WebElement | None]) -> None:
+        """Click what is found, once: a click that the driver refuses (gone, covered, not yet there) was none."""
+
+        def pressed() -> bool:
+            found = find()
+            if found is None:
+                return False
+            try:
+                found.click()
+            except (ElementClickInterceptedException, ElementNotInteractableException):
+                return False
+            return True
+
+        self.still()
+        self.wait(pressed)
 
     def click(self, selector: str) -> None:
-        self.one(selector)
-        script = "document.querySelector(arguments[0]).click()"
-        self.driver.execute_script(script, selector)
+        script = "const found = document.querySelector(arguments[0]); found?.click(); return found !== null"
+        self.wait(lambda: self.driver.execute_script(script, selector))
 
     def text(self, selector: str) -> str:
-        return self.one(selector).text
+        [found] = self.wait(lambda: [one.text for one in self.all(selector)[:1]])
+        return str(found)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the words of all that there is of a kind, at one moment."""
+        [found] = self.wait(lambda: [[one.text for one in self.all(selector)]])
+        return list(found)
+
+    def with_words(self, selector: str, right: Callable[[str], bool]) -> WebElement | None:
+        """Return the first of a kind with the right words."""
+        return next((one for one in self.all(selector) if right(one.text)), None)
 
     def choose(self, selector: str, label: str) -> None:
         """Open a select and take an option by its words."""
         self.driver.execute_script("window.scrollTo(0, 0)")
-        self.one(selector).click()
-        self.wait(lambda: [item for item in self.all(".q-menu .q-item") if label in item.text])
-        next(item for item in self.all(".q-menu .q-item") if label in item.text).click()
+        self.press(lambda: next(iter(self.all(selector)), None))
+        self.wait(lambda: self.with_words(".q-menu .q-item", lambda words: label in words))
+        self.press(lambda: self.with_words(".q-menu .q-item", lambda words: label in words))
         self.wait(lambda: not self.all(".q-menu"))
 
     def tab(self, label: str) -> None:
-        next(one for one in self.all(".q-tab") if one.text == label).click()
+        self.press(lambda: self.with_words(".q-tab", lambda words: words == label))
 
     def downloads_to(self, folder: Path) -> None:
         """Let the browser keep what the pages hand over."""
@@ -135,7 +184,7 @@ class Browser:
 
     def downloaded(self, folder: Path, name: str) -> Path:
         """Wait for a file that a page hands over."""
-        found: Path = self.wait(lambda: next((one for one in folder.glob(name)), None))
+        found: Path = self.wait(lambda: next(folder.glob(name), None))
         return found
 
     def cursor_line(self) -> int:
@@ -159,7 +208,8 @@ class Browser:
         return [one["message"] for one in self.driver.get_log("browser") if one["level"] == "SEVERE"]
 
     def violations(self) -> list[str]:
-        """Return what axe-core finds serious or critical (WCAG 2.1 A and AA)."""
+        """Return what axe-core finds serious or critical (WCAG 2.1 A and AA) in a page that stands still."""
+        self.still()
         self.driver.execute_script(AXE.read_text(encoding="utf-8"))
         script = """
         const done = arguments[arguments.length - 1];
@@ -178,6 +228,18 @@ class Browser:
 
     def close(self) -> None:
         self.driver.quit()
+
+
+def _unless_replaced(condition: Callable[[], Any]) -> Any:
+    """Ask; nothing while the page, or what the condition looks at, is being replaced."""
+    try:
+        return condition()
+    except StaleElementReferenceException:
+        return None
+    except WebDriverException as failure:
+        if any(words in str(failure.msg) for words in LEAVING):
+            return None
+        raise
 
 
 __all__ = ["AXE", "FINESS", "Browser", "missing", "running_workbench"]

@@ -1,0 +1,35 @@
+"""The server that an earlier demonstration left is ended, and the next one does not wait for who has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from gateway.cli.server_process import MODULE, PID, end_former
+
+
+def test_a_former_server_that_ended_and_is_not_reaped_is_not_waited_for(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", MODULE, str(tmp_path)]) as former:
+        (tmp_path / PID).write_text(f"{former.pid}\n")
+        ended = []
+
+        def wait(_seconds: float) -> None:
+            assert not ended, "it has ended: nothing is left to wait for"
+            ended.append(os.waitid(os.P_PID, former.pid, os.WEXITED | os.WNOWAIT))  # it stays a zombie
+
+        end_former(tmp_path, wait=wait)
+
+    assert former.returncode == -signal.SIGTERM
+
+
+def test_a_process_that_is_another_one_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as other:
+        (tmp_path / PID).write_text(f"{other.pid}\n")
+
+        end_former(tmp_path)
+
+        assert other.poll() is None
+        other.kill()
