@@ -238,10 +238,15 @@ class KafkaPublisher:
         return not self._waiting and time.monotonic() - self._acknowledged_at > PROBE_S
 
     def _trial(self) -> bool:
-        """Send an empty record of the compacted topic with a producer that has to prove itself."""
+        """Send an empty record of the compacted topic with a producer that has to prove itself, and to know the other.
+
+        A topic that was made a moment ago is unknown to a broker that has not heard of it: the first request would wait
+        for it, and be refused.
+        """
         producer = None
         try:
             producer = self._current()
+            producer.partitions_for(BUNDLE)
             producer.send(COUNTS, key=self._run.encode(), value=b"[]").get(timeout=TRIAL_S)
         except Exception as error:  # noqa: BLE001 - a producer that another thread let go of raises RuntimeError
             _tell(error)

@@ -49,7 +49,7 @@ def on_kafka(connection: KafkaConnection) -> Opened:
     async def opened(folder: Path) -> AsyncIterator[tuple[Publisher, Consumer]]:
         publisher = KafkaPublisher(connection)
         consumer = KafkaLog(connection)
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             while not publisher.ready():  # noqa: ASYNC110 - the probe is another thread
                 await asyncio.sleep(0.02)
         yield publisher, consumer
