@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from streaming.database import Database
+from streaming.platform_keys import note_keys
 from streaming.staging import ENCOUNTER, STRUCTURES, Delivery, links_of
 from streaming.versions import NOTHING, History, Version, delete, receive
 
@@ -99,6 +100,7 @@ def stage(connection: Database, deliveries: Sequence[tuple[Delivery, bool]]) -> 
             else:
                 staged.superseded += _receive(one, kind, version) and not seen
     _save(connection, held, staged)
+    note_keys(connection, [delivery for delivery, _ in deliveries])
     return staged
 
 

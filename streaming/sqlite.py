@@ -21,7 +21,7 @@ AUTOCHECKPOINT_PAGES = 2000
 # the state's indexes are written at random places: pages stay in memory, and go to the file once for many commits
 CACHE_KIB = 96 * 1024
 STATE_CHECKPOINT_PAGES = 8000
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def connect(path: Path, schema: str) -> sqlite3.Connection:

@@ -64,12 +64,16 @@ class Incoming(NamedTuple):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Delivery:
-    """Everything one event says. `ahead` counts stamps that lie too far in the future and are ignored."""
+    """Everything one event says. `ahead` counts stamps that lie too far in the future and are ignored.
+
+    `platform` is the id of the key that made its level 1, "" when the event does not say.
+    """
 
     finess: str
     event_id: str
     entries: tuple[Incoming, ...]
     ahead: int = 0
+    platform: str = ""
 
     def __repr__(self) -> str:
         return f"Delivery(entries={len(self.entries)})"
@@ -112,7 +116,7 @@ def read_event(record: Record) -> Delivery:
         one, ahead = _incoming(resource, body, received=received, stamp=stamp, event_id=record.event.id, entry=number)
         late += ahead
         read.append(one)
-    return Delivery(source[1], record.event.id, tuple(read), late)
+    return Delivery(source[1], record.event.id, tuple(read), late, headers.get("key-id", "").partition(".")[0])
 
 
 def _bodies(value: bytes, entries: list[Any]) -> tuple[list[dict[str, Any]], list[bytes]]:

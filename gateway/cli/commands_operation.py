@@ -48,11 +48,23 @@ def declare(app: typer.Typer) -> None:
     app.add_typer(rules, name="rules", rich_help_panel=PANEL)
 
 
-def check_keys(*, data_dir: DataDir = DEFAULT_DATA_DIR, form: ShownAs = Shown.human) -> None:
-    """Read every key file; show the id of each, never a key. Exit 78 for one that is weak, shared or readable."""
+def check_keys(
+    *,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="Count the persons whose level 1 is under a replaced platform key; 1 if any."),
+    ] = False,
+    form: ShownAs = Shown.human,
+) -> None:
+    """Read every key file; show the id of each, never a key. Exit 78 for one that is weak, shared or readable.
+
+    With --history (where the tables are: the data folder, or a table writer's) also who was not sent again since
+    `keys rotate platform`: every fact is read once.
+    """
     from gateway.cli.operation import check_keys as work
 
-    raise typer.Exit(work(data_dir, as_json=form is Shown.json))
+    raise typer.Exit(work(data_dir, with_history=history, as_json=form is Shown.json))
 
 
 class Rotated(StrEnum):

@@ -71,6 +71,7 @@ def rotate_platform(data_dir: Path, given: Path | None) -> int:
     out.print(f"[green]✓[/green] {PLATFORM} is {new} now, for the register the old one is kept in {KEYS}/{RETIRED}")
     out.print(f"every gateway of the platform: keys rotate platform --platform-key {PLATFORM}, before it sends again")
     out.print("every hospital: send the Patients again, with their Coverages; until then a person keeps its old values")
+    out.print("keys check --history, where the tables are, counts who was not sent again yet")
     return 0
 
 

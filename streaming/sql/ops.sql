@@ -20,6 +20,17 @@ CREATE TABLE IF NOT EXISTS seen (
     event_id TEXT PRIMARY KEY
 ) WITHOUT ROWID;
 
+-- Platform keys by the id that events carry, with the receipt of the first event seen under each; and the events that
+-- hold level 1 made with another one than the first key seen (`note`).
+CREATE TABLE IF NOT EXISTS platform_key (
+    id    TEXT PRIMARY KEY,
+    since INTEGER NOT NULL    -- ce_time, nanoseconds
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS event_key (
+    event_id TEXT PRIMARY KEY,
+    platform TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- The current version of each resource or fact; body NULL once deleted.
 CREATE TABLE IF NOT EXISTS resource (
     id         INTEGER PRIMARY KEY,
