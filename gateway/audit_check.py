@@ -77,6 +77,7 @@ def _read(file: Path, digest: Digest) -> Chain:
     name = file.name.removesuffix(SUFFIX)
     previous = START
     entries: list[dict[str, Any]] = []
+    head = _head(file)  # before its lines: a process that serves meanwhile writes these first
     content = file.read_bytes()
     for number, line in enumerate(content.split(b"\n")[:-1]):
         entry = _entry(line)
@@ -89,7 +90,7 @@ def _read(file: Path, digest: Digest) -> Chain:
         entries.append(entry)
     if not content.endswith(b"\n"):
         return Chain(name, tuple(entries), Problem(name, len(entries) + 1, "line-cut"))
-    return Chain(name, tuple(entries), _head_problem(file, name, entries, previous, digest))
+    return Chain(name, tuple(entries), _head_problem(head, name, entries, previous, digest))
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
@@ -103,11 +104,18 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _head_problem(file: Path, name: str, entries: list[dict[str, Any]], last: bytes, digest: Digest) -> Problem | None:
-    """A head behind its file is a crash between the two; a file behind its head lost its tail."""
+def _head(file: Path) -> bytes | None:
     try:
-        head = file.with_suffix(HEAD).read_bytes()
+        return file.with_suffix(HEAD).read_bytes()
     except OSError:
+        return None
+
+
+def _head_problem(
+    head: bytes | None, name: str, entries: list[dict[str, Any]], last: bytes, digest: Digest
+) -> Problem | None:
+    """A head behind its file is a crash between the two; a file behind its head lost its tail."""
+    if head is None:
         return Problem(name, 0, "head-missing")
     said = head[:12]
     number = int(said) if said.isdigit() else -1

@@ -16,6 +16,7 @@ from contextlib import suppress
 import uvicorn
 
 SO_ATTACH_FILTER = 26  # Linux, socket(7)
+TURNS = 3  # of the loop: an accepted connection becomes a task, the task a transport, the transport calls its protocol
 NOTHING_PASSES = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K: keep 0 bytes of every packet
 
 
@@ -23,11 +24,19 @@ class LastGuests(uvicorn.Server):
     """uvicorn's server, which lets in who waits before it closes its listeners."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take the last connections, then end as uvicorn does."""
+        """Take the last connections, then end as uvicorn does.
+
+        All that wait are taken before the loop runs again: it would take the next one itself, and lose it when the
+        listener is closed before that one has its protocol. What the loop took just before gets its own meanwhile.
+        """
+        guests: list[socket.socket] = []
         for listener in sockets or ():
             shut(listener)
-            for guest in waiting(listener):
-                await asyncio.get_running_loop().connect_accepted_socket(self._protocol, guest)
+            guests += waiting(listener)
+        for guest in guests:
+            await asyncio.get_running_loop().connect_accepted_socket(self._protocol, guest)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def _protocol(self) -> asyncio.Protocol:

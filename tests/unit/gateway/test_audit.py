@@ -57,6 +57,18 @@ async def test_requests_that_wait_together_keep_their_order_and_each_gets_one_li
     assert verify(tmp_path, digest) == []
 
 
+def test_a_trail_that_is_written_while_it_is_read_is_whole(tmp_path: Path, digest: Digest) -> None:
+    log = AuditLog(tmp_path, digest, "worker-1")
+    log.keep_now({"request": "1"})
+
+    def meanwhile(content: bytes) -> bytes:
+        log.keep_now({"request": "2"})
+        return digest(content)
+
+    assert verify(tmp_path, meanwhile) == []
+    log.close_now()
+
+
 TAMPERINGS: dict[str, tuple[Callable[[list[bytes]], list[bytes]], int]] = {
     "a line edited": (lambda lines: [*lines[:3], lines[3].replace(b"200", b"403"), *lines[4:]], 4),
     "a line removed": (lambda lines: [*lines[:3], *lines[4:]], 4),
