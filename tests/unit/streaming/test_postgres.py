@@ -32,9 +32,7 @@ from tests.support.made_events import (
     written,
 )
 from tests.support.postgres_server import PostgresServer
-from tests.support.servers import postgres, server
 
-__all__ = ["postgres", "server"]
 pytestmark = pytest.mark.slow
 PACE = Pace(events=2, persons=2, coalesce_s=0.0)
 
@@ -171,7 +169,7 @@ def test_writers_share_the_partitions_and_inherit_those_of_one_that_is_gone(post
 
     other.close()
     third.close()
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(one.share(partitions)) < 12 and time.monotonic() < deadline:  # the server ends sessions in its own time
         time.sleep(0.01)
     assert one.share(partitions) == list(partitions)
@@ -212,7 +210,8 @@ def test_the_session_dying_at_any_point_loses_and_doubles_nothing(
             if left[0] == 0:
                 with postgres.open() as killer:
                     killer.execute("SELECT pg_terminate_backend(%s)", (store.engine.connection.raw.info.backend_pid,))
-        if label == "settled" and writer.sink and left[0] < 1 and store.state.counter("applied") == len(STORY):
+        # each step comes here, the one after a failure too; a session that dies late may have settled the last round
+        if label == "published" and store.state.counter("applied") == len(STORY):
             stop.set()
 
     writer = TableWriter(store, consumer=log_of(STORY), rules=rules(), pace=PACE, at=at)

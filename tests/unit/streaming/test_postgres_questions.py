@@ -18,9 +18,7 @@ from streaming.state import State
 from streaming.table_writer import Pace, TableWriter
 from tests.support.made_events import FINESS, OTHER, condition, encounter, event, log_of, patient, rules
 from tests.support.postgres_server import PostgresServer
-from tests.support.servers import postgres, server
 
-__all__ = ["postgres", "server"]
 pytestmark = pytest.mark.slow
 
 STORY = [

@@ -18,9 +18,7 @@ from streaming.rebuild import move_to_postgres, rebuild, rebuild_postgres
 from streaming.store import EmbeddedStore
 from streaming.table_writer import TableWriter
 from tests.support.made_events import OTHER, condition, encounter, event, log_of, patient, rules, written
-from tests.support.servers import postgres, server
 
-__all__ = ["postgres", "server"]
 STORY = [
     event(patient("pat-1", "rest-1"), encounter("enc-1", "v1", person="rest-1"), condition("c1", "I10", stay="v1")),
     event(patient("pat-2", "rest-2"), encounter("enc-2", "v2", person="rest-2"), at=1),
