@@ -106,10 +106,10 @@ class PostgresSink:
         return True
 
     def purge(self) -> None:
-        """Let the server forget what was removed from state and rows."""
+        """Let the server forget what was removed from state and rows, in its statistics (`pg_stats`) too."""
         named = "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('ops', %s)"
         for (table,) in self._run(named, self._rows).fetchall():
-            self._run(f"VACUUM {table}")
+            self._run(f"VACUUM (ANALYZE) {table}")
 
     def query(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Read the official tables."""

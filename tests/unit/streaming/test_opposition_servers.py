@@ -135,6 +135,29 @@ def test_no_file_of_the_database_holds_a_key_of_the_person_in_any_table_or_dead_
     register.close()
 
 
+def statistics(where: PostgresConnection) -> str:
+    """Return what the server noted of the values of its columns."""
+    with where.open() as owner:
+        noted = owner.execute("SELECT most_common_vals::text, histogram_bounds::text FROM pg_stats").fetchall()
+    return str(noted)
+
+
+def test_the_statistics_of_the_server_forget_the_person_too(postgres: PostgresConnection, tmp_path: Path) -> None:
+    keys = ("rest-2", "visit-2", "enc-2", f"{MARK}2")
+    register, log = kept(tmp_path), log_of(EVERYBODY)
+    apply(postgres, register, log)
+    with postgres.open() as owner:
+        owner.execute("ANALYZE")
+    known = statistics(postgres)
+    register.keep(OBJECTED)
+    apply(postgres, register, log)
+
+    assert [key for key in keys if key not in known] == []
+    assert [key for key in keys if key in statistics(postgres)] == []
+    assert "rest-1" in statistics(postgres)
+    register.close()
+
+
 @pytest.mark.parametrize("point", ["removed", "planned", "written", "settled", "purged"])
 def test_dying_in_the_middle_of_an_act_is_finished_by_the_next_writer(
     point: str, postgres: PostgresConnection, tmp_path: Path
