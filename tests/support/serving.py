@@ -35,6 +35,14 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def command_of(pid: int) -> bytes:
+    """Return what a process was started with, nothing once it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 class Serving:
     """`serve` as a child of ours, to be hit in all its processes."""
 
@@ -59,13 +67,14 @@ class Serving:
         return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def workers(self) -> list[int]:
-        return [pid for pid in self.children() if b"tables" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        commands = {pid: command_of(pid) for pid in self.children()}
+        return [pid for pid, command in commands.items() if command and b"tables" not in command]
 
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=60)
+            return self.process.wait(timeout=300)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             return self.process.wait()

@@ -25,7 +25,7 @@ from fhir_profiles.errors import Misconfigured
 from gateway.audit import audit_digest
 from gateway.audit_check import read_chains
 from gateway.clients import load_clients
-from tests.support.installation import FINESS, Installation, snds_gateway
+from tests.support.installation import ANSWER_WITHIN_S, FINESS, Installation, snds_gateway
 from tests.support.posted import bundle, patient, put
 from transformers.deidentify.keys import read_key
 
@@ -156,7 +156,7 @@ def exchange(guarded: Installation, assertion: str, **changes: str) -> httpx.Res
         "client_assertion": assertion,
         "scope": "system/*.cud",
     }
-    return httpx.post(f"{guarded.url}/auth/token", data=form | changes, timeout=60)
+    return httpx.post(f"{guarded.url}/auth/token", data=form | changes, timeout=ANSWER_WITHIN_S)
 
 
 def now() -> int:
@@ -305,10 +305,22 @@ def test_what_is_no_form_is_refused(guarded: Installation) -> None:
     double = urlencode([("grant_type", "client_credentials"), ("client_assertion_type", CLIENT_ASSERTION),
                         ("client_assertion", signed()), ("client_assertion", signed())])  # fmt: skip
     answers = [
-        httpx.post(url, json={"grant_type": "client_credentials"}),
-        httpx.post(url, content=b"\xff" * 100, headers={"Content-Type": "application/x-www-form-urlencoded"}),
-        httpx.post(url, content=b"a=b&" * 1000, headers={"Content-Type": "application/x-www-form-urlencoded"}),
-        httpx.post(url, content=double, headers={"Content-Type": "application/x-www-form-urlencoded"}),
+        httpx.post(url, json={"grant_type": "client_credentials"}, timeout=ANSWER_WITHIN_S),
+        httpx.post(
+            url,
+            content=b"\xff" * 100,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            timeout=ANSWER_WITHIN_S,
+        ),
+        httpx.post(
+            url,
+            content=b"a=b&" * 1000,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            timeout=ANSWER_WITHIN_S,
+        ),
+        httpx.post(
+            url, content=double, headers={"Content-Type": "application/x-www-form-urlencoded"}, timeout=ANSWER_WITHIN_S
+        ),
     ]
 
     assert {one.status_code for one in answers} == {400}
@@ -327,7 +339,9 @@ def posted(guarded: Installation, authorization: str | None, path: str = "/fhir"
     named = {"Content-Type": "application/fhir+json", **{name.replace("_", "-"): one for name, one in headers.items()}}
     if authorization is not None:
         named["Authorization"] = authorization
-    return httpx.post(f"{guarded.url}{path}", content=json.dumps(sent), headers=named, timeout=60).status_code
+    return httpx.post(
+        f"{guarded.url}{path}", content=json.dumps(sent), headers=named, timeout=ANSWER_WITHIN_S
+    ).status_code
 
 
 def test_a_changed_or_foreign_token_opens_nothing(guarded: Installation) -> None:
@@ -362,7 +376,10 @@ def test_one_hospital_sends_nothing_in_the_name_of_another(guarded: Installation
 
     answers = [
         httpx.post(
-            f"{guarded.url}/fhir", content=sent, headers=headers | {"Authorization": f"Bearer {key}"}
+            f"{guarded.url}/fhir",
+            content=sent,
+            headers=headers | {"Authorization": f"Bearer {key}"},
+            timeout=ANSWER_WITHIN_S,
         ).status_code
         for key in (guarded.key(), guarded.key(OTHER))
     ]
@@ -373,7 +390,7 @@ def test_one_hospital_sends_nothing_in_the_name_of_another(guarded: Installation
 def from_address(guarded: Installation, address: str, **headers: str) -> int:
     """Post from another loopback address."""
     sent = bundle("transaction", put(patient("mtls"), fullUrl="https://his.example/fhir/Patient/mtls"))
-    with httpx.Client(transport=httpx.HTTPTransport(local_address=address)) as client:
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=ANSWER_WITHIN_S) as client:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return client.post(
             f"{guarded.url}/fhir", content=json.dumps(sent), headers={"Content-Type": "application/fhir+json"} | named
@@ -406,7 +423,7 @@ def test_a_certificate_counts_only_from_a_trusted_proxy(
 
 
 def test_the_smart_configuration_says_where_tokens_are(guarded: Installation) -> None:
-    said = httpx.get(f"{guarded.url}/fhir/.well-known/smart-configuration").json()
+    said = httpx.get(f"{guarded.url}/fhir/.well-known/smart-configuration", timeout=ANSWER_WITHIN_S).json()
 
     assert said["token_endpoint"] == AUDIENCE
     assert said["token_endpoint_auth_signing_alg_values_supported"] == ["RS384", "ES384"]

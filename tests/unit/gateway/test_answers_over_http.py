@@ -16,7 +16,7 @@ from fhir.resources.R4B.parameters import Parameters
 
 from gateway.routes import ROUTES
 from streaming.aggregates import MINIMUM
-from tests.support.installation import Installation
+from tests.support.installation import ANSWER_WITHIN_S, Installation
 from tests.support.posted import bundle, observation, patient, post, put
 from tests.support.raw_http import read_reply, request, send
 from transformers.deidentify.rules import load_rules
@@ -43,7 +43,7 @@ def basic(resource_id: str) -> Json:
 def accounts(served: Installation) -> dict[str, float]:
     """The entry counters of all workers, from /metrics."""
     found = dict.fromkeys(("refused", "accepted"), 0.0)
-    for line in httpx.get(f"{served.url}/metrics").text.splitlines():
+    for line in httpx.get(f"{served.url}/metrics", timeout=ANSWER_WITHIN_S).text.splitlines():
         if line.startswith("snds_gateway_entries_total{"):
             name, value = line.rsplit(" ", 1)
             found[name.split('"')[1]] = float(value)
@@ -66,7 +66,7 @@ def test_an_entry_of_which_nothing_leaves_is_accepted_counted_and_told(served: I
     assert [each["response"]["status"] for each in answer["entry"]] == ["202 Accepted"] * (MINIMUM + 2)
     assert ["nothing-leaves" in codes for codes in told] == [True] * (MINIMUM + 1) + [False]
     assert accounts(served)["accepted"] == before + MINIMUM + 2
-    assert 'dropped_total{rule="Practitioner"}' in httpx.get(f"{served.url}/metrics").text
+    assert 'dropped_total{rule="Practitioner"}' in httpx.get(f"{served.url}/metrics", timeout=ANSWER_WITHIN_S).text
 
 
 @pytest.mark.parametrize("kind", ["transaction", "collection", "message", "document", "batch"])
@@ -332,7 +332,7 @@ def test_de_identify_explains_by_rule_when_asked(served: Installation) -> None:
 
 
 def test_the_capability_statement_is_true_to_the_routes(served: Installation) -> None:
-    answer = httpx.get(f"{served.url}/fhir/metadata")
+    answer = httpx.get(f"{served.url}/fhir/metadata", timeout=ANSWER_WITHIN_S)
     statement = answer.json()
     [rest] = statement["rest"]
 
@@ -352,7 +352,7 @@ def test_the_capability_statement_is_true_to_the_routes(served: Installation) ->
 
 
 def test_openapi_lists_every_route(served: Installation) -> None:
-    document = httpx.get(f"{served.url}/openapi.json").json()
+    document = httpx.get(f"{served.url}/openapi.json", timeout=ANSWER_WITHIN_S).json()
 
     listed = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert listed == {(method, route.path) for route in ROUTES for method in route.methods}
@@ -368,8 +368,8 @@ def test_the_base_may_end_with_a_slash(served: Installation) -> None:
 
 
 def test_head_and_options(served: Installation) -> None:
-    head = httpx.head(f"{served.url}/fhir/metadata")
-    options = httpx.options(f"{served.url}/fhir/Patient/1")
+    head = httpx.head(f"{served.url}/fhir/metadata", timeout=ANSWER_WITHIN_S)
+    options = httpx.options(f"{served.url}/fhir/Patient/1", timeout=ANSWER_WITHIN_S)
 
     assert (head.status_code, head.content) == (200, b"")
     assert options.status_code == 204
@@ -386,7 +386,9 @@ def test_a_wrong_method_says_which_are_right(served: Installation) -> None:
 
 def test_each_request_has_an_id_of_ours(served: Installation) -> None:
     ids = [
-        httpx.get(f"{served.url}/health/live", headers={"X-Request-Id": "theirs"}).headers["X-Request-Id"]
+        httpx.get(f"{served.url}/health/live", headers={"X-Request-Id": "theirs"}, timeout=ANSWER_WITHIN_S).headers[
+            "X-Request-Id"
+        ]
         for _ in range(20)
     ]
 
@@ -395,8 +397,8 @@ def test_each_request_has_an_id_of_ours(served: Installation) -> None:
 
 
 def test_health_and_metrics_need_no_credential_and_name_no_one(served: Installation) -> None:
-    live, ready = (httpx.get(f"{served.url}/health/{name}") for name in ("live", "ready"))
-    metrics = httpx.get(f"{served.url}/metrics")
+    live, ready = (httpx.get(f"{served.url}/health/{name}", timeout=ANSWER_WITHIN_S) for name in ("live", "ready"))
+    metrics = httpx.get(f"{served.url}/metrics", timeout=ANSWER_WITHIN_S)
 
     assert (live.status_code, ready.status_code, metrics.status_code) == (200, 200, 200)
     assert "snds_gateway_lag_events" in metrics.text

@@ -71,7 +71,7 @@ def test_a_gateway_without_its_broker_lives_is_not_ready_and_answers_retry(
             (503, "not-ready"), (503, "not-ready"),
         ]  # fmt: skip
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     assert '"child-ended"' not in installation.log.read_text()
 
 
@@ -82,4 +82,4 @@ def test_a_table_writer_without_its_database_waits_and_ends_well(installation: I
 
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0

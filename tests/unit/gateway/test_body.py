@@ -25,7 +25,7 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
 
 async def read(*parts: bytes, gzipped: bool = False, length: int | None = None, limit: int = LIMIT) -> bytes:
     form = Form(gzipped, length)
-    return await read_body(chunks(*parts), form, limit=limit, timeout_s=5, hold=lambda _: None)
+    return await read_body(chunks(*parts), form, limit=limit, timeout_s=60, hold=lambda _: None)
 
 
 async def refused(*parts: bytes, gzipped: bool = False) -> tuple[type[PipelineError], str]:
@@ -48,7 +48,7 @@ async def test_one_byte_more_is_refused_while_streaming() -> None:
             yield b"x" * 100
 
     with pytest.raises(TooLarge):
-        await read_body(endless(), Form(gzip=False, length=None), limit=LIMIT, timeout_s=5, hold=lambda _: None)
+        await read_body(endless(), Form(gzip=False, length=None), limit=LIMIT, timeout_s=60, hold=lambda _: None)
 
     assert sum(seen) == LIMIT + 100
 
@@ -72,7 +72,7 @@ async def test_a_gzip_bomb_is_never_expanded() -> None:
     bomb = b"".join(squeezer.compress(b"\0" * 1024 * 1024) for _ in range(50)) + squeezer.flush()
 
     with pytest.raises(TooLarge):
-        await read_body(chunks(bomb), Form(gzip=True, length=None), limit=1024 * 1024, timeout_s=5, hold=made.append)
+        await read_body(chunks(bomb), Form(gzip=True, length=None), limit=1024 * 1024, timeout_s=60, hold=made.append)
 
     assert max(made, default=0) <= 1024 * 1024
 
@@ -125,7 +125,7 @@ async def test_the_bytes_held_are_told_before_they_are_kept() -> None:
             chunks(b"x" * 300, b"x" * 300, b"x" * 300),
             Form(gzip=False, length=None),
             limit=LIMIT,
-            timeout_s=5,
+            timeout_s=60,
             hold=full,
         )
 

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.audit import audit_digest
 from gateway.audit_check import read_chains
-from tests.support.installation import FINESS, Installation, snds_gateway
+from tests.support.installation import ANSWER_WITHIN_S, FINESS, Installation, snds_gateway
 from tests.support.posted import bundle, patient, put
 from tests.support.raw_http import read_reply, request
 from tests.support.serving import until
@@ -72,7 +72,7 @@ def test_a_quota_is_the_hospital_s_own_and_says_when_to_come_back(tmp_path: Path
 
 def test_a_body_that_comes_too_slowly_is_cut_and_the_gateway_goes_on(tmp_path: Path) -> None:
     with serving(tmp_path, "body_timeout_s = 1\n") as installation:
-        with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as slow:
+        with socket.create_connection(("127.0.0.1", installation.port), timeout=ANSWER_WITHIN_S) as slow:
             slow.sendall(head(installation, 100) + b"{")
             reply = read_reply(slow)
 
@@ -86,7 +86,7 @@ def test_a_caller_that_leaves_is_audited_and_leaves_its_place_free(tmp_path: Pat
     with serving(tmp_path, "workers = 1\nmax_requests = 1\n") as installation:
         digest = audit_digest(read_key(installation.data_dir / "keys" / "ledger.key"))
         for _ in range(3):
-            with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as gone:
+            with socket.create_connection(("127.0.0.1", installation.port), timeout=ANSWER_WITHIN_S) as gone:
                 gone.sendall(head(installation, 100_000) + b'{"resourceType"')
 
         def seen() -> list[int]:
@@ -101,7 +101,7 @@ def test_a_caller_that_leaves_is_audited_and_leaves_its_place_free(tmp_path: Pat
 def test_one_request_at_a_time_means_one(tmp_path: Path) -> None:
     with serving(tmp_path, "workers = 1\nmax_requests = 1\nbody_timeout_s = 300\n") as installation:
         body = json.dumps(SENT).encode()
-        with socket.create_connection(("127.0.0.1", installation.port), timeout=60) as first:
+        with socket.create_connection(("127.0.0.1", installation.port), timeout=ANSWER_WITHIN_S) as first:
             first.sendall(head(installation, len(body)))
             until(lambda: installation.post(SENT).status_code == 429)  # its own share is one place
             other = installation.post(SENT, name=OTHER)
@@ -119,7 +119,7 @@ def test_the_address_is_told_in_the_log(tmp_path: Path) -> None:
         [listening] = [line for line in said if line["event"] == "listening"]
 
         assert listening["port"] == installation.port
-        assert httpx.get(f"http://127.0.0.1:{listening['port']}/health/live").status_code == 200
+        assert httpx.get(f"{installation.url}/health/live", timeout=ANSWER_WITHIN_S).status_code == 200
 
 
 def test_the_log_has_no_line_that_names_a_person_or_a_secret(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def connected(port: int) -> socket.socket:
     "begun", [b"", b"GET", GET[:-2], GET + b"GET / HTT"], ids=["silent", "cut", "no end", "second"]
 )
 def test_headers_that_do_not_come_in_time_end_the_connection(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
-    monkeypatch.setattr(protocol, "HEADERS_WITHIN_S", 0.2)
+    monkeypatch.setattr(protocol, "HEADERS_WITHIN_S", 2.0)  # ours are sent by then on a crowded machine too
     with listening() as port, connected(port) as slow:
         slow.sendall(begun)
         received = b""

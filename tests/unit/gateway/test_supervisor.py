@@ -10,6 +10,7 @@ import pytest
 
 from fhir_profiles.errors import Misconfigured, Unavailable
 from gateway.server import checked_apart, listening
+from tests.support.ports import free_port
 
 SCRIPT = """
 import os, signal, sys, time
@@ -65,7 +66,7 @@ def supervised(children: str) -> subprocess.CompletedProcess[str]:
     """Run a supervisor of these children in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         script = SCRIPT.format(children=children, rounds=f"{folder}/rounds")
-        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=180, check=False)
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=600, check=False)
 
 
 def run(children: str) -> str:
@@ -164,7 +165,7 @@ def test_a_server_that_is_away_is_no_reason_not_to_start(capfd: pytest.CaptureFi
 
 
 def test_each_worker_has_a_socket_of_its_own_on_one_port_that_nobody_else_may_share() -> None:
-    listeners = listening("127.0.0.1", 0, 3)
+    listeners = listening("127.0.0.1", free_port(), 3)
     try:
         [port] = {one.getsockname()[1] for one in listeners}
         with pytest.raises(OSError, match="in use"):
