@@ -109,6 +109,7 @@ def _refused(server: Server, key: str, summary: Summary) -> tuple[str, dict[str,
             "Accept-Language": "fr",
         },
         timeout=120,
+        trust_env=False,
     )
     return file.name, answer.json()
 

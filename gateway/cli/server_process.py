@@ -49,7 +49,7 @@ class Server:
     def wait_ready(self, *, wait: Callable[[float], None] = time.sleep) -> None:
         """Return when `/health/ready` answers 200. Raises Unavailable when it ended or took too long."""
         deadline = time.monotonic() + READY_WITHIN_S
-        with httpx.Client(timeout=2.0) as client:
+        with httpx.Client(timeout=2.0, trust_env=False) as client:  # our own, whatever proxy the machine has
             while time.monotonic() < deadline:
                 if self._process.poll() is not None:
                     raise Unavailable(f"serve-ended-{self._process.returncode}")

@@ -103,6 +103,18 @@ def folder(tmp_path: Path) -> Path:
     return bundles
 
 
+def test_a_gateway_on_this_machine_is_reached_whatever_proxy_the_machine_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with listening(Peer((200, {}, entries("202 Accepted", "202 Accepted")))) as url:
+        summary = Pusher(Target(url, "k"), wait=lambda _: None).push([folder / "a.json"])
+
+    assert (summary.accepted, summary.undelivered) == (2, 0)
+
+
 def test_each_document_goes_where_the_interface_wants_it(folder: Path) -> None:
     peer = Peer((200, {}, entries("202 Accepted", "202 Accepted")))
     with listening(peer) as url:
