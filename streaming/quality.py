@@ -18,6 +18,7 @@ from streaming.aggregates import MINIMUM, Cell, Share, Tally, publishable, share
 from streaming.database import Database
 from streaming.quality_checks import Check, Family, texts
 from streaming.quality_sql import Found, Lake
+from streaming.unlinked import UNLINKED, unlinked
 from transformers.snds.quarantine import COUNTS, REASONS, Text
 
 FAMILIES: tuple[Family, ...] = ("conformance", "completeness", "plausibility")
@@ -175,9 +176,8 @@ def _of_state(state: Database) -> _Ops:
             state,
             "SELECT finess, coalesce(reason, ''), count(*) FROM stay WHERE status = 'quarantined' GROUP BY 1, 2",
         ),
-        _tallies(
-            state, "SELECT o.finess, q.code, sum(q.n) FROM quality q JOIN owner o ON o.id = q.owner GROUP BY 1, 2"
-        ),
+        _tallies(state, "SELECT o.finess, q.code, sum(q.n) FROM quality q JOIN owner o ON o.id = q.owner GROUP BY 1, 2")
+        | {(finess, UNLINKED): Tally(number) for finess, number in unlinked(state).items()},
     )
 
 
@@ -212,7 +212,7 @@ def _repairs(
         made.append(((hospital, 1, -bad, code), repair))
     told = {cell.group: cell.stays for cell in publishable({**counts}, totals=False)}
     for (hospital, code), tally in counts.items():
-        if code in COUNTS and code.startswith(("clinical", "dispense", "claim", "act")):
+        if code in COUNTS and code.startswith(("clinical", "dispense", "claim", "act", "coding", "resource")):
             text = COUNTS[code]
             made.append(((hospital, 2, -tally.stays, code), Repair(hospital, code, told[hospital, code], text, text)))
     best: list[Repair] = []

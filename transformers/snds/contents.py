@@ -48,27 +48,28 @@ class Content:
 
 def gather(
     resources: Iterable[Staged], visits: Visits, *, severity: Collection[str] = ()
-) -> tuple[Mapping[str, Content], int]:
-    """Return visit key → content, and how many PMSI Claims belong to no visit. `severity`: codes of the IGS II."""
+) -> tuple[Mapping[str, Content], Mapping[str, int]]:
+    """Return visit key → content, and counts of what belongs to no visit. `severity`: codes of the IGS II."""
     wanted = WANTED.union(severity)
     found = {visit.key: Content() for visit in visits.visits}
     listed = list(resources)
     naming = _naming(visits, found)
+    coding = 0
     for one in listed:
         if one.type == "Observation":
             _observation(one, visits, found, wanted)
         elif one.type == "Condition":
-            _condition(one, visits, found, naming)
+            coding += not _condition(one, visits, found, naming)
         elif one.type == "Procedure":
-            _procedure(one, visits, found)
+            coding += not _procedure(one, visits, found)
         elif one.type == "Basic" and fact_code(one.resource) == "age":
             visit = _visit_of_age(one, visits)
             if visit is not None:
                 found[visit.key].ages.append(one)
-    attached, unlinked = attach(summaries(listed), visits)
+    attached, claims = attach(summaries(listed), visits)
     for key, linked in attached.items():
         found[key].summaries = linked
-    return found, unlinked
+    return found, {"claim-unlinked": claims, "coding-unlinked": coding}
 
 
 def _naming(visits: Visits, found: Mapping[str, Content]) -> dict[str, tuple[Visit, str | None, int | None]]:
@@ -99,33 +100,37 @@ def _condition(
     visits: Visits,
     found: Mapping[str, Content],
     naming: Mapping[str, tuple[Visit, str | None, int | None]],
-) -> None:
+) -> bool:
+    """Take one in where it belongs; False when there is no such visit."""
     if not is_current(one):
-        return
+        return True
     reference = one.resource.get("encounter")
     visit, unit = visits.of(reference), visits.unit_of(reference)
     named = naming.get(one.key)
     if visit is None and reference is None and named is not None:
         visit, unit = named[0], named[1]
     if visit is None:
-        return
+        return False
     rank = named[2] if named is not None else None
     emergency = visits.is_emergency(reference)
     found[visit.key].coded.append(coded(one, unit=unit, emergency=emergency, rank=rank))
+    return True
 
 
-def _procedure(one: Staged, visits: Visits, found: Mapping[str, Content]) -> None:
+def _procedure(one: Staged, visits: Visits, found: Mapping[str, Content]) -> bool:
+    """Take one in where it belongs; False when there is no such visit."""
     if not is_done(one):
-        return
+        return True
     reference = one.resource.get("encounter")
     visit = visits.of(reference)
     if visit is None:
-        return
+        return False
     act = performed_act(one, visits.unit_of(reference))
     if act is None:
         found[visit.key].refused += 1
     else:
         found[visit.key].acts.append(act)
+    return True
 
 
 def _observation(one: Staged, visits: Visits, found: Mapping[str, Content], wanted: Collection[str]) -> None:

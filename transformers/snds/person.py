@@ -51,9 +51,7 @@ def person_rows(
     course = find_course(visits, contents, judge)
     if person is None:
         waiting = sum(one.type in CLINICAL for one in view.resources)
-        return PersonRows(
-            _outcomes(course, {}), {}, (), _counted({"claim-unlinked": unlinked, "waiting-patient": waiting})
-        )
+        return PersonRows(_outcomes(course, {}), {}, (), _counted({**unlinked, "waiting-patient": waiting}))
     written = _numbered(course, person, judge=judge, numbers=numbers)
     sheet = Sheet(view, person, judge, course, written, pseudonyms, placing_of(course, written))
     tables, counts = _tables(sheet, numbers=numbers)
@@ -61,7 +59,7 @@ def person_rows(
         stays=_outcomes(course, written),
         tables={name: tuple(rows) for name, rows in tables.items()},
         exits=tuple((one.stay.year, one.stay.exit.day.month) for one in written.values()),
-        counts=_counted({**counts, "claim-unlinked": unlinked}),
+        counts=_counted({**counts, **unlinked}),
     )
 
 

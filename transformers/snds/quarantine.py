@@ -107,6 +107,14 @@ COUNTS: Mapping[str, Text] = MappingProxyType(
             "unités dont le FINESS géographique manque", "units without a geographic FINESS"
         ),
         "claim-unlinked": Text("Claim sans séjour reconnu", "Claims without a known stay"),
+        "coding-unlinked": Text(
+            "diagnostics et actes sans séjour reconnu (encounter absent ou pas encore arrivé)",
+            "diagnoses and acts without a known stay (no encounter, or it has not come)",
+        ),
+        "resource-unlinked": Text(
+            "ressources de personne : ni subject, ni Encounter d'un patient pour leur séjour",
+            "resources of nobody: no subject, and no Encounter of a patient for their stay",
+        ),
         "waiting-stay": Text("lignes cliniques en attente de leur séjour", "clinical rows that wait for their stay"),
         "waiting-patient": Text("lignes cliniques en attente du Patient", "clinical rows that wait for the Patient"),
         "clinical-without-date": Text("événements cliniques sans date", "clinical events without a date"),
