@@ -13,11 +13,11 @@ from gateway import clients, contracts, credentials, logs, units
 from gateway.clients import Clients, load_clients
 from gateway.contract_history import keep_version
 from gateway.contracts import Hospitals, load_hospitals
+from gateway.files import Versions, versions_of
 from transformers.contract import Contract
 from transformers.deidentify.keys import PLATFORM, GatewayKeys, load_gateway_keys
 
 KEYS = "keys"
-Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Access:
@@ -68,18 +68,7 @@ class Access:
         keep_version(self._data_dir)
         return hospitals, keys, known
 
-    def _look(self) -> Seen:
-        """Return what tells the present version of each file that says who may call, and of the key that is replaced.
-
-        Time and size do not: a key has always 64 digits, and two writes within a tick of the kernel have one time.
-        """
+    def _look(self) -> Versions:
+        """Look at each file that says who may call, and at the key that is replaced."""
         paths = [self._data_dir / contracts.FILE, self._data_dir / credentials.FILE, self._data_dir / KEYS / PLATFORM]
-        paths += [*clients.files_of(self._data_dir), *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
-        found = []
-        for path in paths:
-            try:
-                state = path.stat()
-            except OSError:
-                continue
-            found.append((path.name, state.st_ino, state.st_mtime_ns, state.st_size))
-        return tuple(found)
+        return versions_of([*paths, *clients.files_of(self._data_dir), *units.files_of(self._data_dir)])

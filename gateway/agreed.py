@@ -12,10 +12,10 @@ from pathlib import Path
 from fhir_profiles.errors import Misconfigured
 from gateway import contracts, logs, units
 from gateway.contracts import load_contracts
+from gateway.files import Versions, versions_of
 from transformers.contract import Contract
 
 LOOK_EACH_S = 1.0
-Seen = tuple[tuple[str, int, int, int], ...]
 
 
 class Agreed:
@@ -46,7 +46,5 @@ class Agreed:
         except Misconfigured as error:
             logs.logger().error("contracts-kept", code=error.code, detail=error.detail)
 
-    def _look(self) -> Seen:
-        paths = [self._data_dir / contracts.FILE, *sorted((self._data_dir / units.FOLDER).glob("*.csv"))]
-        states = [(path.name, path.stat()) for path in paths if path.exists()]
-        return tuple((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in states)
+    def _look(self) -> Versions:
+        return versions_of([self._data_dir / contracts.FILE, *units.files_of(self._data_dir)])

@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 READABLE_BY_GROUP = 0o640
 OWNER_ONLY = 0o600
 FOLDER = 0o700
+
+Versions = tuple[tuple[str, int, int, int], ...]
+"""Of each file: its name, inode, time of change in nanoseconds, size in bytes."""
 
 
 def write_whole(path: Path, text: str, *, mode: int) -> None:
@@ -45,3 +48,18 @@ def alone(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def versions_of(paths: Iterable[Path]) -> Versions:
+    """Return what tells the present version of each of some files; one that is not there, or goes meanwhile, has none.
+
+    Time and size do not: a key has always 64 digits, and two writes within a tick of the kernel have one time.
+    """
+    found = []
+    for path in paths:
+        try:
+            state = path.stat()
+        except OSError:
+            continue
+        found.append((path.name, state.st_ino, state.st_mtime_ns, state.st_size))
+    return tuple(found)

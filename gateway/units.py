@@ -18,6 +18,11 @@ def unit_file(data_dir: Path, finess: str) -> Path:
     return data_dir / FOLDER / f"{finess}.csv"
 
 
+def files_of(data_dir: Path) -> list[Path]:
+    """Return the tables that there are, in order of their names."""
+    return sorted((data_dir / FOLDER).glob("*.csv"))
+
+
 def read_units(file: Path) -> dict[str, Unit]:
     """Read a unit table, separated by commas or semicolons. Raises Misconfigured with the line."""
     try:
