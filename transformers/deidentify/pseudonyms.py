@@ -27,7 +27,7 @@ NIR_ANO_WIDTH = 17
 
 
 class Key:
-    """256 secret bytes that never show themselves; `derive` is the only way to use them."""
+    """32 secret bytes that never show themselves; `derive` is the only way to use them."""
 
     __slots__ = ("_secret", "demo")
 
