@@ -16,7 +16,7 @@ Share = tuple[float, int]
 GATEWAY_NICENESS = 3
 """Of the gateway's workers, where a table writer shares their processors."""
 
-# Hospitals get their answers first; rows a quarter of a minute behind come at the same pace, half a minute behind first:
+# Hospitals get their answers first; rows 15 s behind come at the same pace, half a minute behind first:
 # else a long history load leaves its rows to one processor when the other has nothing left to do.
 BESIDE_A_GATEWAY: tuple[Share, ...] = ((0.0, 12), (15.0, GATEWAY_NICENESS), (30.0, 0))
 
