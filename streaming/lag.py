@@ -14,6 +14,8 @@ from streaming.event import Record
 from streaming.staging import nanoseconds
 from streaming.state import State
 
+BEHIND_S = 30.0
+
 log = logging.getLogger(__name__)
 
 
@@ -37,6 +39,11 @@ class Lag:
         self._late_s = late_s
         self._late = False
         self.waited_s = 0.0
+
+    @property
+    def behind(self) -> bool:
+        """Say whether rows wait for longer than they should."""
+        return self.waited_s >= BEHIND_S
 
     def watch(self, records: Sequence[Record]) -> None:
         """Take note of a batch that was read; nothing to read is no lag, here and now."""

@@ -7,6 +7,7 @@ persons that own its rows, so that a change rewrites only theirs. Never changes 
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -26,6 +27,7 @@ KEPT_S = 600.0
 NOTHING: Mapping[str, str] = MappingProxyType({})
 MIN_PAUSE_S = 1.0
 PAUSE_RATIO = 10.0
+BEHIND_RATIO = 30.0  # what is behind is not seen later for it: the time goes into rows
 
 
 class Lake:
@@ -34,16 +36,21 @@ class Lake:
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder.resolve()
         self._clock = clock
-        self._next_at = 0.0
+        self._published_at = -math.inf
+        self._took_s = 0.0
 
     @property
     def exists(self) -> bool:
         """Say whether anything was ever published."""
         return (self._folder / DATABASE).is_file() and self._current() is not None
 
-    def due(self) -> bool:
-        """Say whether enough time passed since the last publication: 10 times its duration, 1 s at least."""
-        return self._clock() >= self._next_at
+    def due(self, *, behind: bool = False) -> bool:
+        """Say whether enough time passed since the last publication: 10 times its duration, 1 s at least.
+
+        30 times when rows are `behind`: what comes meanwhile is published with it.
+        """
+        pause = max(MIN_PAUSE_S, (BEHIND_RATIO if behind else PAUSE_RATIO) * self._took_s)
+        return self._clock() >= self._published_at + pause
 
     def publish(self, sink: Exporting, *, about: Mapping[str, str] = NOTHING) -> None:
         """Make what is committed visible to readers, then forget the marks of what changed.
@@ -68,8 +75,8 @@ class Lake:
         _sync(target.parent)
         self._show(shown, target)
         sink.mark_published(changed)
-        now = self._clock()
-        self._next_at = now + max(MIN_PAUSE_S, PAUSE_RATIO * (now - started))
+        self._published_at = self._clock()
+        self._took_s = self._published_at - started
 
     def sweep(self, *, keep_s: float = KEPT_S) -> None:
         """Remove publications that another one replaced more than `keep_s` seconds ago."""

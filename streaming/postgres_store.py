@@ -72,7 +72,7 @@ class PostgresStore:
         """Finish a rebuild that died; nothing else is ever half done here."""
         self.state.finish_rebuild()
 
-    def due(self) -> bool:
+    def due(self, *, behind: bool) -> bool:  # noqa: ARG002 — a server shows at once
         """Readers see what is committed."""
         return True
 
@@ -80,7 +80,7 @@ class PostgresStore:
         """Nobody can say so."""
         return False
 
-    def show(self, *, busy: bool) -> None:
+    def show(self, *, busy: bool, behind: bool) -> None:
         """Readers see what is committed."""
 
     def show_now(self) -> None:

@@ -63,15 +63,15 @@ class Store(Protocol):
         """Finish what a crash interrupted."""
         ...
 
-    def due(self) -> bool:
-        """Say whether readers would see what is written now."""
+    def due(self, *, behind: bool) -> bool:
+        """Say whether readers would see what is written now. `behind`: rows wait for longer than they should."""
         ...
 
     def wanted(self) -> bool:
         """Say whether somebody waits for rows to be written and shown."""
         ...
 
-    def show(self, *, busy: bool) -> None:
+    def show(self, *, busy: bool, behind: bool) -> None:
         """Let readers see what is committed, when it is time or somebody waits for it."""
         ...
 
@@ -128,17 +128,17 @@ class EmbeddedStore:
             self._lake.publish(self.sink, about=self._about())
         self._note_shown()
 
-    def due(self) -> bool:
+    def due(self, *, behind: bool) -> bool:
         """Say whether it is time for a publication."""
-        return self._lake.due()
+        return self._lake.due(behind=behind)
 
     def wanted(self) -> bool:
         """Say whether `status --wait-idle` waits."""
         return self._wish.exists()
 
-    def show(self, *, busy: bool) -> None:
+    def show(self, *, busy: bool, behind: bool) -> None:
         """Publish when it is due, or when another process waits and nothing else is left to do first."""
-        if self._lake.due() or (not busy and self.wanted()):
+        if self._lake.due(behind=behind) or (not busy and self.wanted()):
             self.show_now()
 
     def show_now(self) -> None:

@@ -253,13 +253,13 @@ class TableWriter:
             if wrote:
                 self._write_at = time.monotonic() + self._pace.coalesce_s
         if publish:
-            self._store.show(busy=full or wrote)
+            self._store.show(busy=full or wrote, behind=self._lag.behind)
             self._at("published")
         return full or wrote
 
     def _may_wait(self, *, publish: bool) -> bool:
         """Say whether rows may wait for what is read next: no reader could see them yet, and not too much waits."""
-        seen = time.monotonic() >= self._write_at and (not publish or self._store.due())
+        seen = time.monotonic() >= self._write_at and (not publish or self._store.due(behind=self._lag.behind))
         return not seen and self._waiting < self._pace.held_bytes
 
     def _read(self) -> bool:

@@ -173,6 +173,9 @@ def test_a_publication_waits_ten_times_the_last_one_took(tmp_path: Path) -> None
     assert not lake.due()
     now[0] += 0.2
     assert lake.due()
+    assert not lake.due(behind=True)
+    now[0] += 60.0
+    assert lake.due(behind=True)
 
 
 def test_two_hospitals_that_know_one_beneficiary_give_one_row(tmp_path: Path) -> None:
