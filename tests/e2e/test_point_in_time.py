@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def archived_up_to_the_moment(server: PostgresServer, archive: Path) -> None:
     with server.connection.open() as session:
         session.execute("SELECT pg_switch_wal()")
     until((archive / segment).exists)
+
+
+def test_an_archived_segment_is_whole_or_not_there_and_is_never_replaced(tmp_path: Path) -> None:
+    archive, segment = tmp_path / "wal", tmp_path / "000000010000000000000003"
+    archive.mkdir()
+    segment.write_bytes(b"whole")
+    [setting] = [one for one in settings("archive_mode", archive) if one.startswith("archive_command=")]
+    command = setting.partition("=")[2].replace("%p", str(segment)).replace("%f", segment.name)
+    (archive / f"{segment.name}.part").write_bytes(b"wh")  # what a server that was killed left
+
+    def archived() -> int:
+        return subprocess.run(["sh", "-c", command], check=False).returncode
+
+    assert archived() == archived() == 0  # the second time it knows that it is there
+    assert {one.name: one.read_bytes() for one in archive.iterdir()} == {segment.name: b"whole"}
+    segment.write_bytes(b"other")
+    assert archived() != 0
+    assert (archive / segment.name).read_bytes() == b"whole"
 
 
 def test_a_database_brought_to_a_moment_before_a_mistake_goes_on_without_loss_or_doubles(
