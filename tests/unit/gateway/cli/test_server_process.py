@@ -10,9 +10,15 @@ from pathlib import Path
 
 from gateway.cli.server_process import MODULE, PID, end_former
 
+# Says when it is itself: just after a fork, and for a moment after that, the kernel knows no arguments of it.
+WAITS = "import signal; print(flush=True); signal.pause()"
+
 
 def test_a_former_server_that_ended_and_is_not_reaped_is_not_waited_for(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()", MODULE, str(tmp_path)]) as former:
+    command = [sys.executable, "-c", WAITS, MODULE, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as former:
+        assert former.stdout is not None
+        former.stdout.readline()
         (tmp_path / PID).write_text(f"{former.pid}\n")
         ended = []
 
@@ -26,7 +32,9 @@ def test_a_former_server_that_ended_and_is_not_reaped_is_not_waited_for(tmp_path
 
 
 def test_a_process_that_is_another_one_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"]) as other:
+    with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
         (tmp_path / PID).write_text(f"{other.pid}\n")
 
         end_former(tmp_path)
