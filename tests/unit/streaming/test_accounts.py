@@ -66,7 +66,7 @@ async def test_waiting_for_idle_asks_a_running_writer_to_publish_now(tmp_path: P
     await publish(tmp_path)
     consumer = EmbeddedConsumer(tmp_path / "events.sqlite")
     writer = TableWriter(tmp_path, consumer=consumer, rules=rules())
-    writer._store._lake.due = lambda *, behind: False  # type: ignore[method-assign]
+    writer._store._lake.due = lambda **_: False  # type: ignore[method-assign]
     stop = threading.Event()
     thread = threading.Thread(target=writer.run, args=(stop,))
     thread.start()
