@@ -26,7 +26,10 @@ def test_a_former_server_that_ended_and_is_not_reaped_is_not_waited_for(tmp_path
             assert not ended, "it has ended: nothing is left to wait for"
             ended.append(os.waitid(os.P_PID, former.pid, os.WEXITED | os.WNOWAIT))  # it stays a zombie
 
-        end_former(tmp_path, wait=wait)
+        try:
+            end_former(tmp_path, wait=wait)
+        finally:
+            former.kill()  # who has ended already is not harmed; who has not would be waited for without end
 
     assert former.returncode == -signal.SIGTERM
 
@@ -37,7 +40,9 @@ def test_a_process_that_is_another_one_is_left_alone(tmp_path: Path) -> None:
         other.stdout.readline()
         (tmp_path / PID).write_text(f"{other.pid}\n")
 
-        end_former(tmp_path)
+        try:
+            end_former(tmp_path)
 
-        assert other.poll() is None
-        other.kill()
+            assert other.poll() is None
+        finally:
+            other.kill()
