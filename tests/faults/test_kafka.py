@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from kafka import KafkaProducer, TopicPartition
@@ -28,6 +28,7 @@ from streaming.kafka_register import KafkaRegister
 from streaming.opposition import Act
 from streaming.topics import BUNDLE, DEAD_LETTER, KafkaConnection, admin
 from tests.support import kafka_broker
+from tests.support.answered import answered
 from tests.support.golden_events import recorded
 from tests.support.servers import fresh_topics, made_topics
 
@@ -39,7 +40,6 @@ pytestmark = [
 ]
 FINESS = "750712184"
 PATIENCE_S = 60.0
-Answer = TypeVar("Answer")
 
 
 @pytest.fixture
@@ -394,17 +394,6 @@ async def test_dead_letters_that_cannot_be_told_are_an_outage(harmed: kafka_brok
 
     await asyncio.to_thread(announce, [letter])
     announce.close()
-
-
-def answered(ask: Callable[[], Answer]) -> Answer:
-    """Ask as a gateway's caller does: again after a refusal."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return ask()
-        except Unavailable:
-            if time.monotonic() > deadline:
-                raise
 
 
 def test_the_register_is_read_to_its_end_and_the_last_word_counts(kafka: KafkaConnection) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -22,6 +20,7 @@ from streaming.kafka_publisher import KafkaPublisher
 from streaming.table_writer import TableWriter
 from streaming.topics import BUNDLE, admin
 from tests.support import kafka_broker
+from tests.support.answered import answered
 from tests.support.kafka_cluster import KafkaCluster
 from tests.support.made_events import FINESS, condition, encounter, event, log_of, patient, rules, written
 from tests.support.servers import made_topics
@@ -34,7 +33,6 @@ pytestmark = [
 PATIENTS = 24
 WITHIN_S = 240.0
 DEATHS = 10
-Answer = TypeVar("Answer")
 
 
 def events() -> list[Event]:
@@ -66,17 +64,6 @@ async def accepted(publisher: KafkaPublisher, bundle: list[Event]) -> None:
                 await asyncio.sleep(0.05)
             else:
                 return
-
-
-def answered(ask: Callable[[], Answer]) -> Answer:
-    """Ask again while a leader is still moving, as a table writer does."""
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            return ask()
-        except Unavailable:
-            if time.monotonic() > deadline:
-                raise
 
 
 def stored(cluster: KafkaCluster) -> list[str]:
